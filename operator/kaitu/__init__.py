@@ -1,0 +1,1 @@
+"""The kaitu fleet operator: keeps remote VPN nodes as their KaituNode resources describe them."""

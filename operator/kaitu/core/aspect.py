@@ -1,0 +1,64 @@
+"""The contract of a managed thing: five pure functions and the names of what it reads."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from kaitu.core.desired import Desired
+from kaitu.core.plan import Plan
+from kaitu.core.reasons import Reason
+
+Section = TypeVar("Section")
+Want = TypeVar("Want")
+Facts = TypeVar("Facts")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What to look at: fragments of the one probe script with their data, and ports to dial.
+
+    ``fragments`` maps a fragment's name (``scripts/probe_<name>.sh``) to what it reads on stdin;
+    two aspects may ask for the same fragment with the same data. ``dials`` are TCP ports that
+    the operator itself tries to open; their answers come as the fragment ``dial``.
+    """
+
+    fragments: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    dials: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one fragment printed, and its exit code."""
+
+    rc: int
+    out: bytes = field(repr=False)
+
+
+Answers = Mapping[str, Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong that no step mends, for people; ``message`` names the thing."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect(Generic[Section, Want, Facts]):
+    """One managed thing.
+
+    ``want`` takes the section of the spec and the resolved ``Desired`` and gives what the other
+    functions need. ``parse`` gets the answers and the facts of the aspects in ``reads``, and
+    raises ``UnparsableError`` rather than guess.
+    """
+
+    name: str
+    want: Callable[[Section, Desired], Want]
+    probe: Callable[[Want], Probe]
+    parse: Callable[[Answers, Mapping[str, Any]], Facts]
+    plan: Callable[[Want, Facts], Plan]
+    problem: Callable[[Want, Facts], Problem | None]
+    report: Callable[[Want, Facts], dict[str, Any]]
+    reads: tuple[str, ...] = ()

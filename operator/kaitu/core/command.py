@@ -1,0 +1,71 @@
+"""The fixed catalogue of remote commands: the only things that can ever run on a node.
+
+A command is a script of ours (see ``scripts/``), plain words as arguments and data on stdin.
+No string of a user is ever part of a script, and nothing secret is ever an argument.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+WORD: Final = re.compile(r"[A-Za-z0-9_./:@,=+-]{1,512}")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One entry of the catalogue: the files it is made of, in order, and its time limit."""
+
+    files: tuple[str, ...]
+    seconds: int
+    writes: bool = True
+
+
+_GUARD = ("frame.sh", "guard.sh")
+
+CATALOGUE: Final[dict[str, Script]] = {
+    "probe": Script(
+        (
+            "frame.sh",
+            "probe_host.sh",
+            "probe_docker.sh",
+            "probe_sysctl.sh",
+            "probe_cron.sh",
+            "probe_env.sh",
+            "probe_compose.sh",
+            "probe.sh",
+        ),
+        seconds=50,
+        writes=False,
+    ),
+    "claim": Script((*_GUARD, "claim.sh"), seconds=20),
+    "release": Script((*_GUARD, "release.sh"), seconds=20),
+    "put_file": Script((*_GUARD, "write.sh", "put_file.sh"), seconds=30),
+    "remove_file": Script((*_GUARD, "remove_file.sh"), seconds=30),
+    "set_sysctl": Script((*_GUARD, "set_sysctl.sh"), seconds=20),
+    "merge_env": Script((*_GUARD, "write.sh", "merge_env.sh"), seconds=30),
+    "start_job": Script((*_GUARD, "start_job.sh"), seconds=30),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A catalogued script with its words and its data; the data may hold secrets."""
+
+    script: str
+    words: tuple[str, ...] = ()
+    data: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.script not in CATALOGUE:
+            raise ValueError(f"{self.script} is not in the catalogue of remote commands")
+        for word in self.words:
+            if not WORD.fullmatch(word):
+                raise ValueError(f"{self.script}: {word!r} is not a plain word")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a writing command answered: a code of the closed set, and a word of detail."""
+
+    code: str
+    detail: str = ""

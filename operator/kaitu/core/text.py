@@ -1,0 +1,45 @@
+"""Small pure text functions that more than one layer needs."""
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any
+
+from kaitu.core.errors import UnparsableError
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def lines(out: bytes, what: str) -> list[str]:
+    """The lines of a fragment's output; every line must be complete, printable UTF-8."""
+    try:
+        text = out.decode()
+    except UnicodeDecodeError:
+        raise UnparsableError(f"{what} is not UTF-8") from None
+    if text and not text.endswith("\n"):
+        raise UnparsableError(f"{what} ends in the middle of a line")
+    return text.split("\n")[:-1]
+
+
+def fields(line: str, count: int, what: str) -> list[str]:
+    """Exactly ``count`` tab-separated fields."""
+    found = line.split("\t")
+    if len(found) != count:
+        raise UnparsableError(f"{what} has {len(found)} fields instead of {count}")
+    return found
+
+
+def unbase64(text: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise UnparsableError(f"{what} is not base64") from None
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with one spelling, for digests."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
