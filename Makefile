@@ -1,0 +1,47 @@
+# Everything is set up by these targets themselves; needed before: python3 >= 3.11, make, git.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup format check test demo bench crds clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTEST := $(PY) -m pytest
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(VENV)/.ready ## make .venv from the hash-locked requirements (redone when they change)
+
+$(VENV)/.ready: requirements/dev.txt requirements/new-venv
+	@requirements/new-venv $(VENV) requirements/dev.txt operator tests
+	@touch $@
+
+format: setup ## rewrite the Python files as ruff likes them
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+check: setup ## format, lint, types, import contracts, tests that need no lab (1 minute)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PYTEST) --ignore tests/integration
+	@$(PY) -m house
+
+test: check ## check, then real API server and real nodes (first run 15 minutes, later runs faster)
+	$(PYTEST) tests/integration
+
+demo: setup ## the main job, live, on a real API server and a real node
+	@$(PY) -m lab.demo
+
+bench: setup ## the measurements that README quotes
+	@$(PY) -m bench
+
+crds: setup ## write crds/ from the models in operator/kaitu/api
+	@$(PY) -m kaitu.api.crd
+
+clean: ## remove .venv and tool caches (the lab's cache stays: its path is said)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find operator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "kept: $${KAITU_LAB_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/kaitu-lab} (built programs and images)"
