@@ -1,0 +1,26 @@
+"""Debian packages that the lab needs on the machine itself, installed when they are missing."""
+
+import os
+import shutil
+
+from lab.cache import locked, shared
+from lab.command import run
+from lab.steps import LabError, step
+
+APT = {"DEBIAN_FRONTEND": "noninteractive"}
+
+
+def need(*programs: str, package: str, otherwise: str = "") -> None:
+    """Have these programs, from Debian's package where they are missing and we are root."""
+    with locked(shared() / "apt.lock"):
+        if all(shutil.which(program) for program in programs):
+            return
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            wanted = " and ".join(programs)
+            raise LabError(f"{wanted} is missing: install {package}{otherwise}, or run as root")
+        with step(f"installing the package {package}", "30 s"):
+            run("apt-get", "update", env=APT, timeout=600)
+            run(
+                "apt-get", "install", "-qy", "--no-install-recommends", package,
+                env=APT, timeout=1800,
+            )  # fmt: skip

@@ -1,0 +1,81 @@
+"""The control plane's programs: given, cached, or built from the Go modules that go.mod pins."""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import cache
+from lab.command import run
+from lab.steps import LabError, step
+
+MODULE = Path(__file__).parent / "controlplane"
+MISSING = (
+    "no {name}: set KUBEBUILDER_ASSETS to a folder that has it, or KAITU_TEST_KUBECONFIG to a "
+    "cluster you may write to, or install Go >= 1.26 so that it can be built from source"
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    package: str
+    about: str
+
+
+PROGRAMS = {
+    "etcd": Program("go.etcd.io/etcd/server/v3", "50 s"),
+    "kube-apiserver": Program("k8s.io/kubernetes/cmd/kube-apiserver", "4 min"),
+    "kubectl": Program("k8s.io/kubernetes/cmd/kubectl", "1 min"),
+}
+
+
+def program(name: str) -> Path:
+    """Path of a program, made once per version of its sources."""
+    given = Path(os.environ.get("KUBEBUILDER_ASSETS", "/nowhere")) / name
+    if given.exists():
+        return given
+    folder = cache.root() / "control-plane" / cache.digest((MODULE / "go.sum").read_bytes())
+    with cache.locked(folder / f"{name}.lock"):
+        if not (folder / name).exists():
+            _build(name, folder / name)
+    return folder / name
+
+
+def kubectl() -> Path:
+    """The one on PATH if it is new enough for custom columns of today, else a built one."""
+    found = shutil.which("kubectl")
+    return Path(found) if found and _minor(found) >= 29 else program("kubectl")
+
+
+def _minor(path: str) -> int:
+    version = json.loads(run(path, "version", "--client", "-o", "json"))["clientVersion"]
+    return int(version["gitVersion"].split(".")[1])
+
+
+def _build(name: str, target: Path) -> None:
+    if not shutil.which("go"):
+        raise LabError(MISSING.format(name=name))
+    part = target.with_suffix(".part")
+    with step(f"building {name} from source", PROGRAMS[name].about):
+        run(
+            "go", "build", "-trimpath", "-ldflags", f"-s -w {_stamps()}", "-o", str(part),
+            PROGRAMS[name].package, cwd=MODULE, env={"CGO_ENABLED": "0"}, timeout=3600,
+        )  # fmt: skip
+    part.rename(target)
+
+
+def _release() -> str:
+    found = re.search(r"k8s\.io/kubernetes (v\S+)", (MODULE / "go.mod").read_text())
+    return found[1] if found else "unknown"
+
+
+def _stamps() -> str:
+    """Without these the server says v0.0.0 and clients refuse to talk to it."""
+    release = _release()
+    major, minor, _ = release.removeprefix("v").split(".")
+    values = {"gitVersion": release, "gitMajor": major, "gitMinor": minor}
+    return " ".join(
+        f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items()
+    )
