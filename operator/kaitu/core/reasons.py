@@ -102,6 +102,8 @@ class Reason(StrEnum):
     DRIFT_OBSERVED = "DriftObserved"
     WAITING_FOR_SLOT = "WaitingForSlot"
     HELD_ELSEWHERE = "HeldElsewhere"
+    SECTION_OBSERVED = "SectionObserved"
+    WAITING_FOR_API = "WaitingForAPI"
     NODE_BUSY = "NodeBusy"
     DEPENDENCY_NOT_READY = "DependencyNotReady"
     PROTECTED_MISSING = "ProtectedMissing"
@@ -198,6 +200,8 @@ def _rows() -> dict[Reason, Row]:
         (s.DRIFT_OBSERVED, sync, no, soon, "Mode Observe: see status.plan for what would be done."),
         (s.WAITING_FOR_SLOT, sync, no, soon, "Others are being changed; this node follows (maxDisrupted)."),
         (s.HELD_ELSEWHERE, sync, no, fix, "This release failed on another node; correct the release."),
+        (s.SECTION_OBSERVED, sync, no, fix, "A section that belongs to this one is in mode Observe; set both to Enforce."),
+        (s.WAITING_FOR_API, sync, no, soon, "The API server does not take writes; disruptive work waits for it."),
         (s.NODE_BUSY, sync, no, soon, "Another writer holds the node's lock; it is tried again."),
         (s.DEPENDENCY_NOT_READY, sync, no, soon, "Mend the named aspect first."),
         (s.PROTECTED_MISSING, sync, no, fix, "Put K2_NODE_SECRET into the node's .env yourself; the operator never does."),

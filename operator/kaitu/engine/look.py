@@ -1,0 +1,99 @@
+"""Seeing a node: one probe for all aspects, and what each aspect reads from it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kaitu.core.aspect import Answer, Aspect, Problem
+from kaitu.core.containers import Engine, parse_docker
+from kaitu.core.desired import Desired
+from kaitu.core.errors import KaituError
+from kaitu.core.facts import HostFacts, parse_host
+from kaitu.core.models import Mode
+from kaitu.core.plan import Plan
+from kaitu.core.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """One aspect of this node: what it should be, or the error that says why that is unknown."""
+
+    aspect: Aspect[Any, Any, Any]
+    want: Any | KaituError
+    mode: Mode = Mode.ENFORCE
+
+    @property
+    def name(self) -> str:
+        return self.aspect.name
+
+    @property
+    def refused(self) -> KaituError | None:
+        return self.want if isinstance(self.want, KaituError) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one trusted probe showed."""
+
+    host: HostFacts
+    engine: Engine
+    facts: Mapping[str, Any]
+
+    def plan(self, managed: Managed) -> Plan:
+        return managed.aspect.plan(managed.want, self.facts[managed.name])
+
+    def problem(self, managed: Managed) -> Problem | None:
+        return managed.aspect.problem(managed.want, self.facts[managed.name])
+
+
+def manage(aspects: Iterable[Aspect[Any, Any, Any]], desired: Desired) -> tuple[Managed, ...]:
+    """The aspects whose section is present, in an order in which each comes after what it reads."""
+    present = {a.name: _managed(a, desired) for a in aspects if a.name in desired.sections}
+    ordered: dict[str, Managed] = {}
+
+    def add(name: str) -> None:
+        if name in present and name not in ordered:
+            for read in present[name].aspect.reads:
+                add(read)
+            ordered[name] = present[name]
+
+    for name in present:
+        add(name)
+    return tuple(ordered.values())
+
+
+def _managed(aspect: Aspect[Any, Any, Any], desired: Desired) -> Managed:
+    section = desired.sections[aspect.name]
+    mode = getattr(section, "mode", None) or desired.mode
+    if desired.mode is Mode.OBSERVE:
+        mode = Mode.OBSERVE
+    try:
+        return Managed(aspect, aspect.want(section, desired), mode)
+    except KaituError as error:
+        return Managed(aspect, error, mode)
+
+
+async def look(managed: Sequence[Managed], desired: Desired, transport: Transport) -> Sight:
+    """Probe once. Raises ``KaituError`` when the node cannot be reached or not be believed."""
+    fragments: dict[str, bytes] = {"host": f"{desired.directory}\n".encode(), "docker": b""}
+    dials: set[int] = set()
+    for one in managed:
+        if not one.refused:
+            wanted = one.aspect.probe(one.want)
+            fragments.update(wanted.fragments)
+            dials.update(wanted.dials)
+    answers, dialled = await asyncio.gather(
+        transport.probe(fragments), transport.dial(tuple(sorted(dials)))
+    )
+    dial = "".join(f"{port}\t{state}\n" for port, state in dialled.items())
+    return _sight(managed, {**answers, "dial": Answer(0, dial.encode())})
+
+
+def _sight(managed: Sequence[Managed], answers: Mapping[str, Answer]) -> Sight:
+    facts: dict[str, Any] = {}
+    for one in managed:
+        if not one.refused:
+            read = {name: facts[name] for name in one.aspect.reads if name in facts}
+            facts[one.name] = one.aspect.parse(answers, read)
+    return Sight(parse_host(answers["host"]), parse_docker(answers["docker"]), facts)

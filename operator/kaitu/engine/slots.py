@@ -1,0 +1,67 @@
+"""The fleet brake: how many nodes of a namespace may be disturbed at the same time.
+
+A slot is taken before the first disruptive step of a visit and given back by a trusted visit
+that finds the node at rest. A node that is lost in between keeps its slot: it may be broken.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Node = tuple[str, str]  # namespace, name
+
+
+@dataclass(slots=True)
+class Slots:
+    """Who holds a slot, and which releases are held and where."""
+
+    limit: Callable[[], int]
+    _taken: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _held: dict[Node, str] = field(default_factory=dict)
+
+    def take(self, node: Node) -> bool:
+        """Take a slot, or keep the one the node has; False when all are taken."""
+        namespace, name = node
+        taken = self._taken[namespace]
+        if name not in taken and len(taken) >= self.limit():
+            return False
+        taken.add(name)
+        return True
+
+    def keep(self, node: Node) -> None:
+        """The node had a slot before this process started: it keeps it, whatever the limit."""
+        self._taken[node[0]].add(node[1])
+
+    def free(self, node: Node) -> bool:
+        """Give the slot back; True when there was one, so that those who wait can be woken."""
+        taken = self._taken[node[0]]
+        had = node[1] in taken
+        taken.discard(node[1])
+        return had
+
+    def hold(self, node: Node, release: str | None) -> None:
+        """Remember the release that is held on this node; None ends its hold."""
+        if release is None:
+            self._held.pop(node, None)
+        else:
+            self._held[node] = release
+
+    def held_elsewhere(self, node: Node, release: str) -> str | None:
+        """The name of another node of the namespace on which this release is held."""
+        return next(
+            (
+                name
+                for (namespace, name), held in self._held.items()
+                if held == release and namespace == node[0] and name != node[1]
+            ),
+            None,
+        )
+
+    def forget(self, node: Node) -> bool:
+        """The node left the cluster: its slot and its hold go."""
+        self.hold(node, None)
+        return self.free(node)
+
+    @property
+    def taken(self) -> int:
+        return sum(len(names) for names in self._taken.values())

@@ -1,0 +1,212 @@
+"""One visit: look, plan, ask, do, look again. Pure decisions around two remote calls."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kaitu.core.aspect import Problem
+from kaitu.core.command import Command
+from kaitu.core.desired import Desired
+from kaitu.core.errors import KaituError
+from kaitu.core.models import Mode
+from kaitu.core.outcome import Outcome, State
+from kaitu.core.plan import Disrupts, Plan, Step
+from kaitu.core.reasons import REASONS, Reason, Retry, Verdict
+from kaitu.core.transport import Transport
+from kaitu.engine import admit
+from kaitu.engine.codes import check
+from kaitu.engine.look import Managed, Sight, look
+
+WAITING = frozenset(
+    {
+        Reason.PROTECTED_MISSING,
+        Reason.ADOPTION_REQUIRED,
+        Reason.WAITING_FOR_SLOT,
+        Reason.HELD_ELSEWHERE,
+        Reason.SECTION_OBSERVED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the visit may do, and whom it asks.
+
+    ``may_write`` says whether this process still leads; ``announce`` publishes that disruptive
+    work begins and says whether that reached the API; ``superseded`` says that the spec changed.
+    """
+
+    identity: admit.Identity
+    claims: admit.Claims
+    brake: admit.Brake
+    may_write: Callable[[], bool]
+    announce: Callable[[str], Awaitable[bool]]
+    superseded: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a finished visit found: the last sight and an outcome for every managed aspect."""
+
+    sight: Sight
+    outcomes: Mapping[str, Outcome]
+    managed: Sequence[Managed]
+    interrupted: bool = False
+
+    @property
+    def busy(self) -> bool:
+        return any(outcome.busy for outcome in self.outcomes.values())
+
+
+@dataclass(slots=True)
+class _Work:
+    """What happened so far in this visit, aspect by aspect."""
+
+    drift: dict[str, Plan] = field(default_factory=dict)
+    applied: dict[str, Plan] = field(default_factory=dict)
+    stopped: dict[str, Problem] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def wrote(self) -> bool:
+        return any(self.applied.values())
+
+
+async def visit(
+    managed: Sequence[Managed], desired: Desired, transport: Transport, orders: Orders
+) -> Visit:
+    """Bring the node toward ``desired`` as far as it may be; raises when it cannot be seen."""
+    sight = await look(managed, desired, transport)
+    work = _Work()
+    objection = await _own(managed, desired, transport, orders, sight)
+    for one in managed:
+        work.drift[one.name] = () if one.refused else sight.plan(one)
+        stop = _blocked(one, managed, work) or (objection if work.drift[one.name] else None)
+        if stop:
+            work.stopped[one.name] = stop
+        else:
+            await _settle(one, transport, orders, work)
+    if work.wrote:
+        sight = await look(managed, desired, transport)
+    outcomes = {one.name: _outcome(one, sight, work) for one in managed}
+    return Visit(sight, outcomes, managed, work.interrupted)
+
+
+async def _own(
+    managed: Sequence[Managed],
+    desired: Desired,
+    transport: Transport,
+    orders: Orders,
+    sight: Sight,
+) -> Problem | None:
+    """Become the node's owner where that is due; the objection stops every write."""
+    idle = not any(sight.plan(one) for one in managed if not one.refused)
+    deployed = False if idle else sight.engine.deployed(desired.directory)
+    objection = admit.first(
+        lambda: admit.ownership(orders.identity, orders.claims, sight.host),
+        lambda: admit.first_contact(orders.claims, sight.host, deployed=deployed),
+    )
+    ours = sight.host.owner == (orders.identity.installation, orders.identity.owner)
+    if objection or ours or all(one.mode is Mode.OBSERVE or one.refused for one in managed):
+        return objection
+    previous = sight.host.owner[0] if sight.host.owner else "-"
+    return await _attempt(Command("claim", (previous,)), transport, orders)
+
+
+async def _attempt(command: Command, transport: Transport, orders: Orders) -> Problem | None:
+    """Run one writing command; what went wrong comes back as a problem."""
+    if not orders.may_write():
+        return Problem(Reason.FENCED, "this process no longer leads; nothing was written")
+    try:
+        check(command, await transport.write(command, orders.identity.guard))
+    except KaituError as error:
+        return Problem(error.reason, error.message)
+    return None
+
+
+def _blocked(one: Managed, managed: Sequence[Managed], work: _Work) -> Problem | None:
+    if one.refused:
+        return Problem(one.refused.reason, one.refused.message)
+    refused = {other.name for other in managed if other.refused}
+    for name in one.aspect.reads:
+        if name in work.stopped or name in refused:
+            return Problem(Reason.DEPENDENCY_NOT_READY, f"waits for {name}")
+    if work.drift[one.name] and one.mode is Mode.OBSERVE:
+        return Problem(Reason.DRIFT_OBSERVED, "mode Observe: nothing was written")
+    observed = [n for n in one.aspect.reads if _mode(n, managed) is Mode.OBSERVE]
+    if work.drift[one.name] and observed:
+        return Problem(Reason.SECTION_OBSERVED, f"section {observed[0]} is in mode Observe")
+    return None
+
+
+def _mode(name: str, managed: Sequence[Managed]) -> Mode | None:
+    return next((one.mode for one in managed if one.name == name), None)
+
+
+async def _settle(one: Managed, transport: Transport, orders: Orders, work: _Work) -> None:
+    """Do the steps of one aspect; the first failure ends this aspect only."""
+    plan, done = work.drift[one.name], []
+    stop = admit.brake(orders.brake, plan)
+    for step in () if stop else plan:
+        if orders.superseded():
+            work.interrupted = True
+            break
+        stop = await _ready(step, orders) or await _attempt(step.command, transport, orders)
+        if stop:
+            break
+        done.append(step)
+    work.applied[one.name] = tuple(done)
+    if stop:
+        work.stopped[one.name] = stop
+
+
+async def _ready(step: Step, orders: Orders) -> Problem | None:
+    """Before disruptive work the API must know: a crash right after it must be visible."""
+    if step.disrupts is Disrupts.NOTHING or await orders.announce(step.text):
+        return None
+    return Problem(Reason.WAITING_FOR_API, "the API did not take the announcement")
+
+
+def _outcome(one: Managed, sight: Sight, work: _Work) -> Outcome:
+    """The verdict on one aspect, from the last look and from what was done."""
+    drift, applied = work.drift[one.name], work.applied.get(one.name, ())
+    if one.refused:
+        return Outcome(one.name, State.FAILED, one.refused.reason, one.refused.message)
+    left = sight.plan(one)
+    busy = bool(getattr(sight.facts[one.name], "busy", False))
+    state, reason, message = _verdict(one, sight, work, left, busy=busy)
+    report = one.aspect.report(one.want, sight.facts[one.name])
+    return Outcome(one.name, state, reason, message, drift, left, applied, busy, report)
+
+
+def _verdict(
+    one: Managed, sight: Sight, work: _Work, left: Plan, *, busy: bool
+) -> tuple[State, Reason, str]:
+    stop, problem = work.stopped.get(one.name), sight.problem(one)
+    if stop:
+        return _state(stop.reason), stop.reason, stop.message
+    if busy:
+        return State.OUT_OF_SYNC, Reason.RECONCILING, "a job runs on the node"
+    if left:
+        return _unfinished(work, one.name, left)
+    if problem:
+        return _state(problem.reason), problem.reason, problem.message
+    if one.mode is Mode.OBSERVE:
+        return State.OBSERVED, Reason.OBSERVED, ""
+    applied = work.applied.get(one.name)
+    return State.IN_SYNC, Reason.APPLIED if applied else Reason.IN_SYNC, ""
+
+
+def _unfinished(work: _Work, name: str, left: Plan) -> tuple[State, Reason, str]:
+    """Steps remain: fresh ones are the next visit's work, those just done did not stay."""
+    stuck = {step.text for step in work.applied.get(name, ())} & {step.text for step in left}
+    reason = Reason.NOT_CONVERGED if stuck else Reason.RECONCILING
+    return State.OUT_OF_SYNC, reason, f"still to do: {left[0].text}"
+
+
+def _state(reason: Reason) -> State:
+    row = REASONS[reason]
+    if reason is Reason.DRIFT_OBSERVED:
+        return State.OBSERVED
+    if reason in WAITING or row.retry is Retry.CONFLICT:
+        return State.WAITING
+    return State.UNKNOWN if row.verdict is Verdict.UNKNOWN else State.FAILED
