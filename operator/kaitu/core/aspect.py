@@ -51,7 +51,8 @@ class Aspect(Generic[Section, Want, Facts]):
 
     ``want`` takes the section of the spec and the resolved ``Desired`` and gives what the other
     functions need. ``parse`` gets the answers and the facts of the aspects in ``reads``, and
-    raises ``UnparsableError`` rather than guess.
+    raises ``UnparsableError`` rather than guess. ``report`` gives top-level keys of the status.
+    An aspect that only watches says ``writes=False``.
     """
 
     name: str
@@ -62,3 +63,4 @@ class Aspect(Generic[Section, Want, Facts]):
     problem: Callable[[Want, Facts], Problem | None]
     report: Callable[[Want, Facts], dict[str, Any]]
     reads: tuple[str, ...] = ()
+    writes: bool = True

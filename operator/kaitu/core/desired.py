@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kaitu.core.errors import KaituError
+from kaitu.core.models import Mode
 from kaitu.core.secrets import Secret
 
 DEFAULT_DIRECTORY: Final = "/apps/kaitu-slave"
@@ -37,6 +38,7 @@ class Desired:
     values: Mapping[Reference, Secret | KaituError] = field(repr=False)
     directory: str = DEFAULT_DIRECTORY
     protected: frozenset[str] = PROTECTED_NAMES
+    mode: Mode = Mode.ENFORCE
 
     def value(self, reference: Reference) -> Secret:
         """The referenced value; raises the ``KaituError`` that names what is missing."""

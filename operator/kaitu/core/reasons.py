@@ -79,6 +79,7 @@ class Reason(StrEnum):
     ALGORITHM_MISMATCH = "AlgorithmMismatch"
     AUTH_FAILED = "AuthFailed"
     CONNECTION_LOST = "ConnectionLost"
+    FLAPPING = "Flapping"
     KEY_NOT_FOUND = "KeyNotFound"
     KEY_INVALID = "KeyInvalid"
     # ProbeTrusted
@@ -179,6 +180,7 @@ def _rows() -> dict[Reason, Row]:
         (s.ALGORITHM_MISMATCH, reach, no, fix, "sshd offers only algorithms that are not accepted; update OpenSSH on the node."),
         (s.AUTH_FAILED, reach, no, slow, "The key was refused; check spec.connection.user and authorized_keys."),
         (s.CONNECTION_LOST, reach, unknown, soon, "The connection broke; it is tried again."),
+        (s.FLAPPING, reach, unknown, soon, "The node comes and goes; one more good visit in a row is awaited."),
         (s.KEY_NOT_FOUND, reach, no, fix, "Create the Secret of spec.connection.privateKeySecretRef."),
         (s.KEY_INVALID, reach, no, fix, "The key Secret must be of type kubernetes.io/ssh-auth and hold an unencrypted ssh-privatekey."),
         (s.CHANNEL_REFUSED, probe, unknown, soon, "sshd refused a session; check MaxSessions and forced commands."),

@@ -106,10 +106,14 @@ async def _own(
         lambda: admit.first_contact(orders.claims, sight.host, deployed=deployed),
     )
     ours = sight.host.owner == (orders.identity.installation, orders.identity.owner)
-    if objection or ours or all(one.mode is Mode.OBSERVE or one.refused for one in managed):
+    if objection or ours or not any(_writes(one) for one in managed):
         return objection
     previous = sight.host.owner[0] if sight.host.owner else "-"
     return await _attempt(Command("claim", (previous,)), transport, orders)
+
+
+def _writes(one: Managed) -> bool:
+    return one.aspect.writes and not one.refused and one.mode is Mode.ENFORCE
 
 
 async def _attempt(command: Command, transport: Transport, orders: Orders) -> Problem | None:
