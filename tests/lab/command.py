@@ -66,11 +66,11 @@ class Child:
     log: Path
 
     @classmethod
-    def start(cls, *argv: str, log: Path) -> "Child":
-        """Must be called on a thread that lives as long as the child: the kernel looks at that."""
+    def start(cls, *argv: str, log: Path, last: str = "KILL") -> "Child":
+        """The kernel sends `last` when the calling *thread* ends: call it on one that stays."""
         with log.open("ab") as file:
             process = subprocess.Popen(
-                ("setpriv", "--pdeathsig", "KILL", *argv),
+                ("setpriv", "--pdeathsig", last, *argv),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

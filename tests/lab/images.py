@@ -1,0 +1,121 @@
+"""The images of the lab's own machines, made from Debian's packages alone.
+
+Kept as tar files by the digest of all that goes in: a new Docker daemon imports them in seconds.
+"""
+
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import cache
+from lab.command import attempt, run
+from lab.docker import Docker
+from lab.packages import need
+from lab.steps import LabError, step
+
+SUITE = "trixie"  # the first Debian release with compose v2
+INSIDE = Path(__file__).parent / "inside"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+UNREAD = tuple(
+    f"path-exclude=/usr/share/{folder}/*" for folder in ("man", "doc", "info", "locale")
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A root file system: Debian packages, then changes made with the new root as $1."""
+
+    name: str
+    about: str
+    packages: tuple[str, ...]
+    hooks: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    config: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        contents = [file.read_bytes() for file in self.files]
+        return cache.digest(SUITE, *self.packages, *self.hooks, *UNREAD, *contents)
+
+    @property
+    def reference(self) -> str:
+        return f"kaitu-lab/{self.name}:{cache.digest(self.key, *self.config)}"
+
+
+NODE = Image(
+    name="node",
+    about="1 min",
+    packages=(
+        "systemd", "systemd-sysv", "dbus", "openssh-server", "cron", "sudo", "iproute2", "procps",
+        "iptables", "nftables", "ca-certificates", "curl", "iputils-ping", "kmod", "docker.io",
+        "docker-cli", "docker-compose",
+    ),
+    files=(INSIDE / "setup.sh", INSIDE / "init.sh"),
+    hooks=(
+        "copy-in setup.sh init.sh /sbin",
+        'chroot "$1" sh /sbin/setup.sh',
+    ),
+    config=("ENV container=docker LANG=C.UTF-8", 'ENTRYPOINT ["sh", "/sbin/init.sh"]'),
+)  # fmt: skip
+
+REGISTRY = Image(
+    name="registry",
+    about="30 s",
+    packages=("docker-registry", "python3-minimal", "libpython3-stdlib", "busybox-static"),
+)
+
+
+def have(docker: Docker, image: Image) -> str:
+    """Reference of an image that is in the daemon now."""
+    with cache.locked(cache.shared() / f"{image.name}.lock"):
+        tar = root_file_system(image)
+        if not docker.has_image(image.reference):
+            changes = [arg for change in image.config for arg in ("-c", change)]
+            with step(f"importing the {image.name} image", "10 s"):
+                docker.run("import", *changes, str(tar), image.reference, timeout=600)
+    return image.reference
+
+
+def root_file_system(image: Image) -> Path:
+    tar = cache.root() / "images" / f"{image.name}-{image.key}.tar"
+    if not tar.exists():
+        need("mmdebstrap", package="mmdebstrap")
+        with step(f"building the {image.name} image from Debian packages", image.about):
+            _bootstrap(image, tar)
+    return tar
+
+
+def _bootstrap(image: Image, tar: Path) -> None:
+    tar.parent.mkdir(parents=True, exist_ok=True)
+    part = tar.with_suffix(".part")
+    run(
+        "mmdebstrap", "--quiet", "--format=tar", "--variant=apt",
+        '--aptopt=Apt::Install-Recommends "false"',
+        *(f"--dpkgopt={line}" for line in UNREAD),
+        *(f"--customize-hook={hook}" for hook in image.hooks),
+        f"--include={','.join(image.packages)}",
+        SUITE, str(part), *_mirror(), cwd=INSIDE, timeout=3600,
+    )  # fmt: skip
+    part.rename(tar)
+
+
+def _mirror() -> list[str]:
+    """Where this machine gets its Debian packages from; on other systems mmdebstrap knows one."""
+    if not shutil.which("apt-get") or "ID=debian" not in Path("/etc/os-release").read_text():
+        return []
+    found = attempt(
+        "apt-get", "indextargets", "--format", "$(REPO_URI)",
+        "Created-By: Packages", "Component: main", "Label: Debian",
+    )  # fmt: skip
+    return found[1].splitlines()[:1]
+
+
+def busybox() -> bytes:
+    """A static one for the images of the nodes' services, from Debian's package."""
+    with tarfile.open(root_file_system(REGISTRY)) as tar:
+        for member in tar:  # in order of the file: an index of all would take longer
+            file = tar.extractfile(member) if member.name.endswith("/bin/busybox") else None
+            if file:
+                return file.read()
+    raise LabError("no busybox in the registry's image")

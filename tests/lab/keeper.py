@@ -1,0 +1,70 @@
+"""The private Docker daemon's keeper: a process that ends the daemon when nobody needs it.
+
+All runs on a machine share one daemon, since two in one network namespace would rewrite each
+other's packet filter chains. Each run holds a shared lock on LEASE; the kernel drops it however
+the run ends. The keeper gets the exclusive lock when the last one is gone.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from lab.cache import shared
+from lab.command import Child
+
+LEASE = shared() / "docker.lease"
+SOCKET = shared() / "docker.sock"
+LOG = shared() / "dockerd.log"
+
+
+def spawn(data: Path) -> None:
+    """Start a keeper that outlives the run that needed it first."""
+    subprocess.Popen(
+        [sys.executable, "-m", "lab.keeper", str(data)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def keep(data: Path) -> None:
+    """The lease stays locked while the daemon ends: a run that starts now waits for a new one."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    daemon = Child.start(
+        "dockerd", "--data-root", str(data), "--exec-root", str(shared() / "docker"),
+        "--host", f"unix://{SOCKET}", "--pidfile", str(shared() / "docker.pid"),
+        "--shutdown-timeout", "2", log=LOG, last="TERM",
+    )  # fmt: skip
+    with LEASE.open("w") as lease:
+        try:
+            while not (_ended(daemon) or _unused(lease.fileno())):
+                pass
+        finally:
+            daemon.stop(grace=60)
+            SOCKET.unlink(missing_ok=True)
+
+
+def _ended(daemon: Child) -> bool:
+    """Whether it has; also what paces the loop."""
+    try:
+        daemon.process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _unused(lease: int) -> bool:
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))

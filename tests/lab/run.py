@@ -1,0 +1,69 @@
+"""One run of the lab: its parts come to be when first asked for, and end in reverse order.
+
+They end also after an error, Ctrl-C or SIGTERM. After SIGKILL the kernel ends the servers, and
+the next run removes the containers.
+"""
+
+import atexit
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lab.controlplane import ControlPlane
+from lab.docker import Docker
+from lab.keys import Keys
+from lab.network import Network
+from lab.node import Node
+from lab.registry import Registry
+
+
+class Lab:
+    def __init__(self, state: Path, ending: ExitStack) -> None:
+        self.state = state
+        self._ending = ending
+
+    @classmethod
+    @contextmanager
+    def open(cls) -> Iterator["Lab"]:
+        if threading.current_thread() is threading.main_thread():
+            # As Ctrl-C: so that `finally` blocks run.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with ExitStack() as ending:
+            atexit.register(ending.close)
+            state = Path(tempfile.mkdtemp(prefix="kaitu-lab-"))
+            ending.callback(shutil.rmtree, state, ignore_errors=True)
+            yield cls(state, ending)
+
+    @cached_property
+    def control_plane(self) -> ControlPlane:
+        plane = ControlPlane.start(self.state / "control-plane")
+        self._ending.callback(plane.stop)
+        return plane
+
+    @cached_property
+    def docker(self) -> Docker:
+        docker = Docker.acquire()
+        self._ending.callback(docker.release)
+        return docker
+
+    @cached_property
+    def network(self) -> Network:
+        return Network.create(self.docker)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys.make(self.state)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry.start(self.docker, self.network)
+
+    def node(self, name: str, **options: Any) -> Node:
+        """A new node; remove it when it is no longer needed, or it goes with the run."""
+        return Node.start(self.docker, self.network, name, keys=self.keys, **options)
