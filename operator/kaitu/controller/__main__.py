@@ -1,0 +1,100 @@
+"""The program ``kaitu-operator``: ``run`` the operator, or print the ``crds`` it needs."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaitu.api.crd import crds
+from kaitu.api.policy import Policy, parse
+from kaitu.controller.run import Options, run
+from kaitu.core.errors import KaituError
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; the exit code of the process."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "crds":
+        sys.stdout.write(crds())
+        return 0
+    _logging(arguments.log_level)
+    try:
+        options = _options(arguments)
+    except (KaituError, OSError) as error:
+        print(f"kaitu-operator: {error}", file=sys.stderr)
+        return 2
+    return asyncio.run(run(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kaitu-operator", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("crds", help="print the CustomResourceDefinitions as YAML")
+    _run_arguments(commands.add_parser("run", help="run the operator until it is told to stop"))
+    return parser
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--namespace",
+        action="append",
+        default=[name for name in os.environ.get("KAITU_NAMESPACE", "").split(",") if name],
+        metavar="NS",
+        help="watch this namespace; may be repeated (KAITU_NAMESPACE, comma separated)",
+    )
+    where.add_argument(
+        "--all-namespaces",
+        action="store_true",
+        default=os.environ.get("KAITU_ALL_NAMESPACES", "").lower() == "true",
+        help="watch every namespace (KAITU_ALL_NAMESPACES=true); the default without --namespace",
+    )
+    for flag, default, metavar, text in _FLAGS:
+        name = "KAITU_" + flag.strip("-").replace("-", "_").upper()
+        parser.add_argument(
+            flag,
+            default=os.environ.get(name, default),
+            metavar=metavar,
+            help=f"{text} ({name})",
+        )
+    parser.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default=os.environ.get("KAITU_LOG_LEVEL", "INFO"),
+        help="how much to log (KAITU_LOG_LEVEL); no level ever prints a secret",
+    )
+
+
+_FLAGS = (
+    ("--policy", None, "FILE", "what specs may ask for; stated defaults without it"),
+    ("--lease-namespace", None, "NS", "where lease and installation live; default: the pod's"),
+    ("--http", "127.0.0.1:8080", "ADDR:PORT", "where to serve /metrics and /healthz; 0: nowhere"),
+)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    """The options of ``run``; raises when the policy cannot be read."""
+    text = Path(arguments.policy).read_text() if arguments.policy else ""
+    return Options(
+        namespaces=() if arguments.all_namespaces else tuple(arguments.namespace),
+        policy=parse(text) if text else Policy(),
+        lease_namespace=arguments.lease_namespace,
+        http="" if arguments.http == "0" else arguments.http,
+    )
+
+
+def _logging(level: str) -> None:
+    logging.basicConfig(
+        level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    for noisy in ("kopf", "asyncssh", "asyncio", "aiohttp.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

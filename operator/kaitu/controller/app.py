@@ -1,0 +1,66 @@
+"""Everything a visit of this process needs, wired once at the start and passed along."""
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from kaitu.api.policy import Policy
+from kaitu.cluster.api import Api
+from kaitu.cluster.events import Recorder
+from kaitu.cluster.lease import Leader
+from kaitu.cluster.references import References
+from kaitu.controller.metrics import Metrics
+from kaitu.controller.store import Key, Record, Store
+from kaitu.engine.queue import Queue
+from kaitu.engine.slots import Slots
+from kaitu.remote.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who this process is to the nodes: installation id, fence counter, a process id."""
+
+    installation: str
+    counter: int
+    process: str
+
+
+@dataclass(slots=True)
+class App:
+    """The parts of the running operator. ``stopping`` is set by SIGTERM: no new step begins."""
+
+    api: Api
+    leader: Leader
+    writer: Writer
+    policy: Policy
+    references: References
+    pool: Pool
+    events: Recorder
+    metrics: Metrics
+    slots: Slots
+    namespaces: tuple[str, ...] = ()
+    store: Store = field(default_factory=Store)
+    clock: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+    stopping: bool = False
+    lag: float = 0.0
+    beat: float = 0.0
+    queue: Queue[Key] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = Queue(self.clock)
+
+    def records(self) -> Iterable[Record]:
+        return self.store.all()
+
+    def figures(self) -> dict[str, float]:
+        """What the metrics read at scrape time (see ``metrics.FIGURES``)."""
+        return {
+            "kaitu_nodes": len(self.store),
+            "kaitu_queue_depth": self.queue.depth,
+            "kaitu_visits_in_progress": self.queue.working,
+            "kaitu_slots_taken": self.slots.taken,
+            "kaitu_leader": float(self.leader.may_write()),
+            "kaitu_loop_lag_seconds": self.lag,
+        }

@@ -1,0 +1,71 @@
+"""What the informer sees becomes work in the queue; microseconds each, no network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kaitu.api.node import validate
+from kaitu.controller.app import App
+from kaitu.controller.prepare import pace_of
+from kaitu.controller.store import Key, Record
+from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Condition
+from kaitu.engine.queue import Priority
+from kaitu.engine.schedule import Pace, spread
+
+UNREADABLE = Pace(interval=60, timeout=60, first_retry=1)
+
+
+def seen(app: App, kind: str | None, body: Mapping[str, Any]) -> None:
+    """One watch event; ``kind`` is None while the informer lists."""
+    key = (body["metadata"]["namespace"], body["metadata"]["name"])
+    if kind == "DELETED":
+        return gone(app, key, body["metadata"]["uid"])
+    known = app.store.get(key)
+    record = app.store.see(body)
+    if record is None:
+        return None
+    if known is None or known.uid != record.uid:
+        _first_sight(app, record)
+    if kind is None and _settled(record):
+        app.queue.add_at(key, app.clock() + spread(record.uid, _pace(record).interval))
+    else:
+        app.queue.add(key, Priority.URGENT)
+    return None
+
+
+def gone(app: App, key: Key, uid: str) -> None:
+    """The resource no longer exists: nothing of it is kept, its node is not touched."""
+    record = app.store.get(key)
+    if record is None or record.uid != uid:
+        return
+    app.store.drop(key)
+    app.queue.forget(key)
+    app.pool.forget(key)
+    app.slots.forget(key)
+
+
+def _first_sight(app: App, record: Record) -> None:
+    """A node whose change was under way when the last process ended keeps its slot."""
+    pace = _pace(record)
+    record.memory.fresh_until = app.clock() + pace.interval + pace.stale_after
+    if _reconciling(record):
+        app.slots.keep(record.key)
+    app.slots.hold(record.key, record.status.get("revision", {}).get("held"))
+
+
+def _settled(record: Record) -> bool:
+    """Nothing happened to it while no operator watched, as far as the API knows."""
+    same = record.status.get("observedGeneration") == record.generation
+    return same and not record.deleting and not _reconciling(record)
+
+
+def _reconciling(record: Record) -> bool:
+    kinds = {condition["type"] for condition in record.status.get("conditions", ())}
+    return Condition.RECONCILING.value in kinds
+
+
+def _pace(record: Record) -> Pace:
+    try:
+        return pace_of(validate(record.spec))
+    except KaituError:
+        return UNREADABLE

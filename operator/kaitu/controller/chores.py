@@ -1,0 +1,96 @@
+"""What happens beside visits: workers, freshness, the sweep, the references, the loop's pulse."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from kaitu.cluster.api import ApiError
+from kaitu.controller.app import App
+from kaitu.controller.arrivals import gone
+from kaitu.controller.publish import publish
+from kaitu.controller.reconcile import reconcile
+from kaitu.controller.store import GROUP, PLURAL, VERSION, Key, Record
+from kaitu.core.reasons import Reason
+from kaitu.engine import report, verdicts
+from kaitu.engine.report import Subject
+
+log = logging.getLogger(__name__)
+
+AFTER_A_DEFECT = 60.0
+SWEEP_EVERY = 300.0
+PULSE = 1.0
+
+
+async def worker(app: App) -> None:
+    """Take a node, give it its turn, put it back with its next due time; for ever."""
+    while not app.stopping:
+        key = await app.queue.get()
+        try:
+            delay = await _turn(app, key)
+            if delay is not None and app.store.get(key):
+                app.queue.add_at(key, app.clock() + delay)
+        finally:
+            app.queue.done(key)
+
+
+async def _turn(app: App, key: Key) -> float | None:
+    with app.metrics.visit_seconds.time():
+        try:
+            return await reconcile(app, key)
+        except Exception:  # a defect of ours must cost one node's turn, not the fleet's worker
+            log.exception("%s/%s: the visit ended in a defect", *key)
+            app.metrics.visits.labels(str(Reason.INTERNAL_ERROR)).inc()
+            return AFTER_A_DEFECT
+
+
+async def freshness(app: App) -> None:
+    """Whatever has not been looked at for too long is Unknown; shares no lock with visits."""
+    while True:
+        await asyncio.sleep(PULSE)
+        now = app.clock()
+        for record in app.store.all():
+            if now > record.memory.fresh_until and _believed(record):
+                await _expire(app, record)
+
+
+def _believed(record: Record) -> bool:
+    reasons = {condition["reason"] for condition in record.status.get("conditions", ())}
+    return bool(reasons) and not reasons & {Reason.STALE.value, Reason.SUSPENDED.value}
+
+
+async def _expire(app: App, record: Record) -> None:
+    subject = Subject(record.generation, record.status)
+    status = report.with_conditions(subject, verdicts.stale(), datetime.now(UTC))
+    await publish(app, record, status, report.events(subject, None, verdicts.stale()))
+
+
+async def sweep(app: App, relisted: asyncio.Event) -> None:
+    """kopf reports no deletion of what vanished while its watch was broken: compare lists."""
+    while True:
+        try:
+            async with asyncio.timeout(SWEEP_EVERY):
+                await relisted.wait()
+        except TimeoutError:
+            pass
+        relisted.clear()
+        try:
+            await _sweep(app)
+        except ApiError as error:
+            log.warning("cannot list KaituNodes to find vanished ones: %s", error)
+
+
+async def _sweep(app: App) -> None:
+    known = {record.key: record.uid for record in app.store.all()}
+    present = await app.api.list_names(f"/apis/{GROUP}/{VERSION}/{PLURAL}", app.namespaces)
+    for key, uid in known.items():
+        if key not in present:
+            gone(app, key, uid)
+
+
+async def pulse(app: App) -> None:
+    """How late the event loop is: a loop that hangs makes every verdict doubtful."""
+    while True:
+        due = app.clock() + PULSE
+        await asyncio.sleep(PULSE)
+        app.lag = max(0.0, app.clock() - due)
+        app.beat = app.clock()

@@ -1,0 +1,79 @@
+"""A KaituNode goes away: by default its node stays as it is; ``Release`` takes our files back."""
+
+import asyncio
+import logging
+
+from kaitu.api.node import NodeSpec, validate
+from kaitu.cluster.api import ApiError, Missing
+from kaitu.controller.app import App
+from kaitu.controller.prepare import identity, session, way
+from kaitu.controller.store import FINALIZER, GROUP, PLURAL, VERSION, Record
+from kaitu.core.command import Command
+from kaitu.core.errors import KaituError
+from kaitu.engine.codes import check
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+"""A node that cannot be reached must not keep its resource from being deleted for ever."""
+
+
+def path(record: Record) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{record.namespace}/{PLURAL}/{record.name}"
+
+
+async def keep_finalizer(app: App, record: Record, spec: NodeSpec) -> None:
+    """Our finalizer is there exactly while ``deletionPolicy`` is ``Release``."""
+    wanted = spec.deletion_policy == "Release"
+    if wanted != (FINALIZER in record.finalizers):
+        await _set_finalizer(app, record, present=wanted)
+
+
+async def depart(app: App, record: Record) -> float | None:
+    """Release the node of a resource that is being deleted; bounded, then let it go."""
+    if FINALIZER not in record.finalizers:
+        return None
+    memory = record.memory
+    memory.attempts += 1
+    try:
+        await _release(app, record)
+    except (KaituError, TimeoutError) as error:
+        if memory.attempts < ATTEMPTS:
+            return 10.0
+        log.warning(
+            "%s/%s is deleted without releasing its node, which keeps our files: %s",
+            record.namespace,
+            record.name,
+            error,
+        )
+    await _set_finalizer(app, record, present=False)
+    return None
+
+
+async def _release(app: App, record: Record) -> None:
+    spec = validate(record.spec)
+    async with asyncio.timeout(spec.timeout_seconds):
+        transport = await session(app, record, await way(app, record, spec))
+        command = Command("release")
+        check(command, await transport.write(command, identity(app, record).guard))
+
+
+async def _set_finalizer(app: App, record: Record, *, present: bool) -> None:
+    """Change the list only as it was seen: other controllers' finalizers are theirs."""
+    kept = [name for name in record.finalizers if name != FINALIZER]
+    patch = {
+        "metadata": {
+            "resourceVersion": record.version,
+            "uid": record.uid,
+            "finalizers": [*kept, FINALIZER] if present else kept,
+        }
+    }
+    try:
+        body = await app.api.patch(path(record), patch)
+    except Missing:
+        return
+    except ApiError as error:
+        log.warning("finalizer of %s/%s not changed: %s", record.namespace, record.name, error)
+        return
+    if "deletionTimestamp" not in body["metadata"] or body["metadata"].get("finalizers"):
+        app.store.wrote(body)

@@ -1,0 +1,38 @@
+"""Whether this process is alive and ready, for the kubelet's probes."""
+
+import asyncio
+
+from kaitu.controller.app import App
+
+MOST_LAG = 10.0
+
+
+class Health:
+    """Standby is healthy and ready; a leader must also have a live loop and a live watch."""
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+
+    def watch(self, app: App) -> None:
+        """From now on this process leads and is judged by its work."""
+        self._app = app
+
+    def wrong(self) -> str:
+        """Why the process should be restarted; empty when it should not."""
+        app = self._app
+        if app is None:
+            return ""
+        if app.beat and app.clock() - app.beat > MOST_LAG:
+            return "the event loop hangs"
+        return "" if _watching() or app.stopping else "the watch of KaituNodes has ended"
+
+    def not_ready(self) -> str:
+        """Why the process cannot do its work right now; empty when it can."""
+        app = self._app
+        if app and not app.leader.may_write():
+            return "the lease could not be renewed: no writes"
+        return self.wrong()
+
+
+def _watching() -> bool:
+    return any(task.get_name().startswith("watcher for kaitunodes") for task in asyncio.all_tasks())

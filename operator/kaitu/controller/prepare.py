@@ -1,0 +1,124 @@
+"""Before a visit: the spec validated, within the policy, its references resolved, the way known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kaitu.api.node import ASPECTS, NodeSpec
+from kaitu.api.policy import allows_address, check_spec
+from kaitu.api.resolve import desired, references, ssh_key
+from kaitu.controller.app import App
+from kaitu.controller.store import ADOPT, REQUESTED_AT, Record
+from kaitu.core.desired import Desired, Reference
+from kaitu.core.errors import KaituError
+from kaitu.core.secrets import Secret
+from kaitu.core.text import canonical, digest
+from kaitu.core.transport import Transport
+from kaitu.engine.admit import Brake, Claims, Identity
+from kaitu.engine.look import Managed, manage
+from kaitu.engine.schedule import Pace
+from kaitu.engine.visit import Orders
+from kaitu.remote.ssh import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A spec that may be visited."""
+
+    spec: NodeSpec
+    pace: Pace
+    target: Target
+    desired: Desired
+    managed: tuple[Managed, ...]
+    revision: str
+
+
+def pace_of(spec: NodeSpec) -> Pace:
+    return Pace(spec.interval_seconds, spec.timeout_seconds, spec.retry_seconds)
+
+
+def requested(record: Record) -> bool:
+    """Whether a person asked for a visit that has not been made yet."""
+    token = record.annotations.get(REQUESTED_AT)
+    return token is not None and token != record.status.get("handled", {}).get("requestedAt")
+
+
+async def prepare(app: App, record: Record, spec: NodeSpec) -> Prepared:
+    """Resolve everything the visit needs; raises what stops the whole node."""
+    check_spec(app.policy, spec)
+    target = await way(app, record, spec)
+    needed = references(spec)
+    values = {ref: await _read(app, record, ref) for ref in needed}
+    wanted = desired(record.namespace, record.name, spec, values, app.policy)
+    versions = app.references.versions(record.namespace, needed)
+    return Prepared(
+        spec=spec,
+        pace=pace_of(spec),
+        target=target,
+        desired=wanted,
+        managed=manage(ASPECTS.values(), wanted),
+        revision=_revision(record.spec, versions),
+    )
+
+
+def _revision(spec: Mapping[str, Any], versions: Any) -> str:
+    """Names a desired state: the spec before references are resolved, and their versions."""
+    return digest(canonical([spec, versions]))[:16]
+
+
+async def way(app: App, record: Record, spec: NodeSpec) -> Target:
+    """How to reach the node; raises when its key is missing."""
+    to = spec.connection
+    name = to.private_key_secret_ref.name
+    found = await app.references.secret(record.namespace, name, fresh=requested(record))
+    return Target(to.host, to.port_number, to.user_name, ssh_key(found, name), tuple(to.host_keys))
+
+
+async def _read(app: App, record: Record, reference: Reference) -> Secret | KaituError:
+    """A reference's value, or the error that names what is missing: its aspect decides."""
+    try:
+        return await app.references.value(record.namespace, reference, fresh=requested(record))
+    except KaituError as error:
+        return error
+
+
+async def session(app: App, record: Record, target: Target) -> Transport:
+    """The pooled connection of this node, or a fresh one when a person asked for a visit."""
+    return await app.pool.session(
+        record.key,
+        target,
+        lambda address: allows_address(app.policy, address),
+        fresh=requested(record),
+    )
+
+
+def identity(app: App, record: Record) -> Identity:
+    writer = app.writer
+    return Identity(
+        writer.installation, record.namespace, record.name, writer.counter, writer.process
+    )
+
+
+def claims(app: App, record: Record, spec: NodeSpec) -> Claims:
+    """The policy's installations, and the one that a person named in the annotation."""
+    named = record.annotations.get(ADOPT)
+    ids = set(app.policy.installation.adopt_from)
+    if named and named != record.status.get("handled", {}).get("adopt"):
+        ids.add(named)
+    return Claims(adopt=bool(spec.adopt), ids=frozenset(ids))
+
+
+def brake(app: App, record: Record, prepared: Prepared) -> Brake:
+    release = next((m.want.key for m in prepared.managed if hasattr(m.want, "key")), None)
+    return Brake(record.key, app.slots, release)
+
+
+def orders(app: App, record: Record, prepared: Prepared, announce: Any) -> Orders:
+    return Orders(
+        identity=identity(app, record),
+        claims=claims(app, record, prepared.spec),
+        brake=brake(app, record, prepared),
+        may_write=app.leader.may_write,
+        announce=announce,
+        superseded=lambda: app.stopping or app.queue.pending(record.key),
+    )

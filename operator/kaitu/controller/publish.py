@@ -1,0 +1,56 @@
+"""What leaves a visit for the API: one status patch where something changed, then the events."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kaitu.cluster.api import ApiError
+from kaitu.cluster.status import write
+from kaitu.controller.app import App
+from kaitu.controller.store import Record
+from kaitu.core.reasons import Condition, Reason, Verdict
+from kaitu.engine import report
+from kaitu.engine.report import Event
+
+log = logging.getLogger(__name__)
+
+
+async def publish(
+    app: App, record: Record, status: Mapping[str, Any], events: Sequence[Event] = ()
+) -> bool:
+    """Write the status if it differs, then send the events; False when the API did not take it."""
+    changed = list(report.changed(record.status, status))
+    if not changed:
+        return True
+    if not app.leader.may_write():
+        return False
+    try:
+        body = await write(app.api, record.namespace, record.name, record.uid, status)
+    except ApiError as error:
+        log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
+        return False
+    if body is not None:
+        app.metrics.status_writes.inc()
+        app.store.wrote(body)
+    for event in events:
+        await app.events.send(record.namespace, record.name, record.uid, event)
+    return True
+
+
+async def announcement(app: App, record: Record, text: str) -> bool:
+    """Say that disruptive work begins: after a crash right now the next process must know it."""
+    current = app.store.get(record.key) or record
+    conditions = list(current.status.get("conditions", ()))
+    if any(c["type"] == Condition.RECONCILING for c in conditions):
+        return True
+    now = report.stamp(datetime.now(UTC))
+    reconciling = {
+        "type": str(Condition.RECONCILING),
+        "status": str(Verdict.TRUE),
+        "reason": str(Reason.RECONCILING),
+        "message": text,
+        "observedGeneration": current.generation,
+        "lastTransitionTime": now,
+    }
+    return await publish(app, current, {**current.status, "conditions": [*conditions, reconciling]})

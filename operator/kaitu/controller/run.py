@@ -1,0 +1,171 @@
+"""The life of the process: wait for the lease, work, and leave cleanly."""
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kaitu.api.policy import Policy
+from kaitu.cluster.api import Api
+from kaitu.cluster.events import Recorder
+from kaitu.cluster.installation import Installation
+from kaitu.cluster.lease import Leader
+from kaitu.cluster.references import References
+from kaitu.controller import chores, http
+from kaitu.controller.app import App, Writer
+from kaitu.controller.arrivals import seen
+from kaitu.controller.health import Health
+from kaitu.controller.informer import watch
+from kaitu.controller.metrics import Metrics
+from kaitu.engine.slots import Slots
+from kaitu.remote.pool import Pool
+
+log = logging.getLogger(__name__)
+
+WORKERS = 50
+GRACE = 20.0
+"""Seconds that visits get to finish their step in hand after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. No namespaces means all of them; an empty http means none."""
+
+    namespaces: tuple[str, ...]
+    policy: Policy
+    lease_namespace: str | None
+    http: str
+
+
+async def run(options: Options) -> int:
+    """Run until a signal or the loss of leadership; the exit code."""
+    stop = asyncio.Event()
+    _on_signals(stop)
+    metrics, health = Metrics(), Health()
+    server = await _serve(options, metrics, health)
+    api = await Api.connect()
+    try:
+        return await _lead(options, api, metrics, health, stop)
+    finally:
+        await api.close()
+        if server:
+            await server.cleanup()
+
+
+async def _serve(options: Options, metrics: Metrics, health: Health) -> Any:
+    if not options.http:
+        return None
+    return await http.serve(
+        options.http, metrics.registry, healthy=health.wrong, ready=health.not_ready
+    )
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop.set)
+
+
+async def _lead(
+    options: Options, api: Api, metrics: Metrics, health: Health, stop: asyncio.Event
+) -> int:
+    """Wait for the lease; then work until stopped or no longer leading."""
+    namespace = options.lease_namespace or api.default_namespace()
+    leader = Leader(api, namespace)
+    if not await _unless(stop, leader.acquire()):
+        return 0
+    renewing = asyncio.create_task(leader.run(), name="lease")
+    try:
+        app = await _app(options, api, leader, namespace, metrics)
+        return await _work(app, health, stop)
+    finally:
+        renewing.cancel()
+        await leader.release()
+
+
+async def _unless(stop: asyncio.Event, wanted: Any) -> bool:
+    """Await ``wanted``; False when a signal came first."""
+    tasks = [asyncio.ensure_future(wanted), asyncio.create_task(stop.wait())]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    if tasks[0] in done:
+        tasks[0].result()
+    return tasks[0] in done
+
+
+async def _app(
+    options: Options, api: Api, leader: Leader, namespace: str, metrics: Metrics
+) -> App:
+    installation = Installation(api, namespace)
+    writer = Writer(await installation.id(), await installation.raise_fence(), secrets.token_hex(8))
+    log.info("leading; installation %s, fence %d", writer.installation, writer.counter)
+    return App(
+        api=api,
+        leader=leader,
+        writer=writer,
+        policy=options.policy,
+        references=References(api),
+        pool=Pool(),
+        events=Recorder(api),
+        metrics=metrics,
+        slots=Slots(lambda: options.policy.max_disrupted),
+        namespaces=options.namespaces,
+    )
+
+
+async def _work(app: App, health: Health, stop: asyncio.Event) -> int:
+    """Workers, chores and the informer; ends when the first of stop, lease and informer ends."""
+    relisted, listed, leave = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def see(kind: str | None, body: Mapping[str, Any]) -> None:
+        if kind is None:
+            relisted.set()
+        seen(app, kind, body)
+
+    app.references.on_change(app.reference_changed)
+    app.metrics.expose(app)
+    health.watch(app)
+    workers = [asyncio.create_task(chores.worker(app)) for _ in range(WORKERS)]
+    beside = [
+        asyncio.create_task(chore)
+        for chore in (
+            chores.freshness(app),
+            chores.sweep(app, relisted),
+            chores.pulse(app),
+            app.references.refresh(),
+        )
+    ]
+    informer = asyncio.create_task(
+        watch(
+            see, app.api.credentials, app.namespaces, stop=leave, ready=listed, grace=3 * GRACE
+        )
+    )
+    rehook = asyncio.create_task(_rehook(listed, stop))
+    ends = [informer, asyncio.create_task(stop.wait()), asyncio.create_task(app.leader.lost.wait())]
+    await asyncio.wait([*ends, *beside], return_when=asyncio.FIRST_COMPLETED)
+    await _leave(app, workers)
+    leave.set()
+    for task in (*beside, *workers, rehook, *ends[1:]):
+        task.cancel()
+    await asyncio.wait([informer], timeout=GRACE)
+    return 0 if stop.is_set() else 1
+
+
+async def _rehook(listed: asyncio.Event, stop: asyncio.Event) -> None:
+    """kopf takes the signals for itself when it starts; they are ours."""
+    await listed.wait()
+    _on_signals(stop)
+
+
+async def _leave(app: App, workers: list[asyncio.Task[None]]) -> None:
+    """Finish the steps in hand, start none; then close what is open."""
+    app.stopping = True
+    log.info("stopping: %d visits finish their step in hand", app.queue.working)
+    end = app.clock() + GRACE
+    while app.queue.working and app.clock() < end:
+        await asyncio.sleep(0.05)
+    await app.pool.close_all()

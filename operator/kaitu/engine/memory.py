@@ -1,0 +1,44 @@
+"""What the operator remembers of a node between visits, in this process only."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from kaitu.core.facts import HostFacts
+
+FLAP_WINDOW: Final = 600.0
+FLAPS_ALLOWED: Final = 4
+
+
+@dataclass(slots=True)
+class Memory:
+    """Failures in a row, the last finished visit and how often the node came and went.
+
+    Times are the monotonic clock's, in seconds.
+    """
+
+    streak: int = 0  # failed visits in a row
+    attempts: int = 0  # visits in a row that left something to retry
+    polls: int = 0  # looks at the same running job
+    good: int = 0  # trusted visits in a row
+    fresh_until: float = 0.0
+    host: HostFacts | None = None  # figures of the last trusted visit, for metrics
+    losses: deque[float] = field(default_factory=lambda: deque(maxlen=FLAPS_ALLOWED + 1))
+
+    def failed(self, now: float) -> None:
+        if self.streak == 0:
+            self.losses.append(now)
+        self.streak += 1
+        self.good = 0
+
+    def trusted(self) -> None:
+        self.streak = 0
+        self.good += 1
+
+    def flapping(self, now: float) -> bool:
+        """Lost more than four times in ten minutes: one good visit is not believed yet."""
+        recent = [lost for lost in self.losses if now - lost < FLAP_WINDOW]
+        return len(recent) > FLAPS_ALLOWED and self.good < 2
+
+    def retried(self) -> None:
+        self.attempts = self.polls = 0

@@ -1,0 +1,187 @@
+"""From a visit to the status of the resource and its events. Pure; ``now`` is an argument."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from kaitu.core.outcome import Outcome, State
+from kaitu.core.plan import Plan
+from kaitu.core.reasons import Condition, Reason
+from kaitu.core.text import canonical, digest
+from kaitu.engine import verdicts
+from kaitu.engine.verdicts import Findings
+from kaitu.engine.visit import Visit
+
+HEARTBEAT: Final = timedelta(minutes=10)
+_MOST_DRIFT: Final = 20
+_SHOWN: Final = frozenset({State.OBSERVED, State.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The resource that a report is about, as it was when the visit began."""
+
+    generation: int
+    status: Mapping[str, Any]
+    revision: str | None = None  # None: not known, the old one stays
+    handled: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the resource; ``warning`` decides its type."""
+
+    reason: str
+    note: str
+    warning: bool = False
+
+
+def with_conditions(subject: Subject, findings: Findings, now: datetime) -> dict[str, Any]:
+    """The old status with new conditions, for everything that is not a finished visit."""
+    status = dict(subject.status)
+    status["conditions"] = verdicts.render(
+        findings,
+        subject.status.get("conditions", ()),
+        generation=subject.generation,
+        now=stamp(now),
+    )
+    return status
+
+
+def of_failure(subject: Subject, findings: Findings, now: datetime) -> dict[str, Any]:
+    """The status after a visit that saw nothing: what was seen before stays, as a report of then."""
+    status = with_conditions(subject, findings, now)
+    status["observedGeneration"] = subject.generation
+    status["aspects"] = [
+        {**aspect, "state": State.UNKNOWN.value, "reason": Reason.UNOBSERVED.value, "message": ""}
+        for aspect in subject.status.get("aspects", ())
+    ]
+    return _visited(subject, status, now)
+
+
+def of_visit(
+    subject: Subject, visit: Visit, findings: Findings, now: datetime, connection: dict[str, Any]
+) -> dict[str, Any]:
+    """The whole status after a trusted visit."""
+    old = subject.status
+    status = with_conditions(subject, findings, now)
+    for key in ("plan", "drift", "findings", "compose", "env", "facts", "architecture"):
+        status.pop(key, None)
+    for outcome in visit.outcomes.values():
+        status |= outcome.report
+    status["observedGeneration"] = subject.generation
+    status["aspects"] = [_aspect(outcome) for outcome in visit.outcomes.values()]
+    status["connection"] = connection
+    status |= _drift(visit, old, now) | _plan(visit)
+    status["revision"] = _revision(subject, findings, status)
+    if subject.handled:
+        status["handled"] = dict(subject.handled)
+    if any(outcome.applied for outcome in visit.outcomes.values()):
+        status["lastChangeTime"] = stamp(now)
+    return _visited(subject, status, now)
+
+
+def stamp(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Event]:
+    """What changed hands in this visit: conditions that turned, and steps that were done."""
+    before = {c["type"]: c for c in subject.status.get("conditions", ())}
+    turned = [
+        _turned(kind, findings[kind])
+        for kind in (*verdicts.LAYERS, Condition.READY)
+        if before.get(kind, {}).get("status") != findings[kind].verdict
+    ]
+    return turned + _deeds(subject, visit)
+
+
+def _turned(kind: Condition, finding: verdicts.Finding) -> Event:
+    good = finding.verdict is verdicts.Verdict.TRUE
+    text = f"{kind} is {finding.verdict}: {finding.message or finding.reason}"
+    return Event(str(finding.reason), text, warning=not good)
+
+
+def _deeds(subject: Subject, visit: Visit | None) -> list[Event]:
+    """Drift is what differed although the spec had not changed since it was applied."""
+    if visit is None:
+        return []
+    revision = subject.status.get("revision", {})
+    settled = revision.get("applied") == subject.revision
+    verb = "DriftMended" if settled else "Applied"
+    return [
+        Event(verb, f"{outcome.name}: {'; '.join(step.text for step in outcome.applied)}"[:1000])
+        for outcome in visit.outcomes.values()
+        if outcome.applied
+    ]
+
+
+def _aspect(outcome: Outcome) -> dict[str, str]:
+    return {
+        "name": outcome.name,
+        "state": outcome.state.value,
+        "reason": outcome.reason.value,
+        "message": outcome.message[:1024],
+    }
+
+
+def _drift(visit: Visit, old: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    known = {(d["aspect"], d["item"]): d["firstSeen"] for d in old.get("drift", ())}
+    found = [
+        {
+            "aspect": outcome.name,
+            "item": step.item,
+            "kind": step.kind,
+            "firstSeen": known.get((outcome.name, step.item), stamp(now)),
+        }
+        for outcome in visit.outcomes.values()
+        for step in outcome.left
+        if step.item and not outcome.busy
+    ]
+    return {"drift": found[:_MOST_DRIFT]} if found else {}
+
+
+def _plan(visit: Visit) -> dict[str, Any]:
+    """What would be done, where it is not being done: Observe and Waiting."""
+    steps = [
+        {"aspect": outcome.name, "text": step.text, "disrupts": step.disrupts.value}
+        for outcome in visit.outcomes.values()
+        if outcome.state in _SHOWN
+        for step in _shown(outcome)
+    ]
+    return {"plan": {"digest": digest(canonical(steps))[:16], "steps": steps[:50]}} if steps else {}
+
+
+def _shown(outcome: Outcome) -> Plan:
+    return outcome.left or outcome.drift
+
+
+def _revision(
+    subject: Subject, findings: Findings, status: Mapping[str, Any]
+) -> dict[str, Any]:
+    revision = {**subject.status.get("revision", {}), "desired": subject.revision}
+    if findings[Condition.IN_SYNC].verdict is verdicts.Verdict.TRUE:
+        revision["applied"] = subject.revision
+    revision.pop("held", None)
+    if held := status.get("held"):
+        revision["held"] = held
+    status.pop("held", None)  # type: ignore[attr-defined]
+    return revision
+
+
+def _visited(subject: Subject, status: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """The visit's time rides along with a change; alone it is written once in ten minutes."""
+    last = subject.status.get("lastVisitTime")
+    if last and status == {**subject.status} and now - _parse(last) < HEARTBEAT:
+        return status
+    return {**status, "lastVisitTime": stamp(now)}
+
+
+def _parse(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
+    """The top-level keys that differ; empty means that nothing needs to be written."""
+    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))

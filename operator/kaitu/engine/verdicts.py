@@ -1,0 +1,174 @@
+"""From what a visit found to the conditions of the resource. Pure; ``now`` is an argument."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kaitu.core.errors import KaituError
+from kaitu.core.outcome import Outcome, State
+from kaitu.core.reasons import REASONS, Condition, Reason, Retry, Verdict
+from kaitu.engine.visit import Visit
+
+LAYERS: Final = (
+    Condition.REACHABLE,
+    Condition.PROBE_TRUSTED,
+    Condition.IN_SYNC,
+    Condition.HEALTHY,
+)
+GOOD: Final = {
+    Condition.REACHABLE: Reason.CONNECTED,
+    Condition.PROBE_TRUSTED: Reason.FRAME_VALID,
+    Condition.IN_SYNC: Reason.IN_SYNC,
+    Condition.HEALTHY: Reason.HEALTHY,
+    Condition.READY: Reason.READY,
+}
+_CALM: Final = frozenset({State.IN_SYNC, State.OBSERVED})
+_MESSAGE_LIMIT: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One condition before it gets its times: verdict, reason, message."""
+
+    verdict: Verdict
+    reason: Reason
+    message: str = ""
+
+
+Findings = dict[Condition, Finding]
+
+
+def of_failure(error: KaituError, streak: int) -> Findings:
+    """The conditions after a visit that saw nothing.
+
+    ``streak`` counts failed visits in a row, this one included: the second makes an inconclusive
+    ``Reachable`` False. Layers above the failure are True, those below are Unknown.
+    """
+    failing = error.row.condition
+    if failing not in LAYERS:
+        failing = Condition.IN_SYNC
+    verdict = error.row.verdict
+    if failing is Condition.REACHABLE and verdict is Verdict.UNKNOWN and streak > 1:
+        verdict = Verdict.FALSE
+    at = LAYERS.index(failing)
+    seen = error.reason is not Reason.INVALID_SPEC
+    above = _good if seen else _unseen
+    findings = {layer: above(layer) for layer in LAYERS[:at]}
+    findings[failing] = Finding(verdict, error.reason, error.message)
+    findings |= {layer: _unseen(layer) for layer in LAYERS[at + 1 :]}
+    return summarise(findings, stalled=_stalling(error.reason) and error)
+
+
+def of_visit(visit: Visit, *, flapping: bool) -> Findings:
+    """The conditions after a trusted visit."""
+    syncing = [outcome for outcome in visit.outcomes.values() if outcome.name != "health"]
+    findings: Findings = {
+        Condition.REACHABLE: _good(Condition.REACHABLE),
+        Condition.PROBE_TRUSTED: _good(Condition.PROBE_TRUSTED),
+        Condition.IN_SYNC: _worst(Condition.IN_SYNC, syncing),
+        Condition.HEALTHY: _worst(Condition.HEALTHY, _of(visit, "health")),
+    }
+    if flapping:
+        findings[Condition.REACHABLE] = Finding(Verdict.UNKNOWN, Reason.FLAPPING)
+    stuck = next((o for o in syncing if o.state not in _CALM and _stalling(o.reason)), None)
+    findings = summarise(findings, stalled=stuck)
+    if working := _working(visit):
+        findings[Condition.RECONCILING] = working
+    return findings
+
+
+def summarise(findings: Findings, *, stalled: Outcome | KaituError | None | bool) -> Findings:
+    """Add ``Ready`` (the first layer that is not True, root causes first) and ``Stalled``."""
+    bad = [findings[layer] for layer in LAYERS if findings[layer].verdict is not Verdict.TRUE]
+    cause = next((f for f in bad if f.reason is not Reason.UNOBSERVED), bad[0] if bad else None)
+    ready = cause or _good(Condition.READY)
+    findings[Condition.READY] = ready
+    if isinstance(stalled, Outcome | KaituError):
+        findings[Condition.STALLED] = Finding(Verdict.TRUE, stalled.reason, stalled.message)
+    return findings
+
+
+def suspended(old: Sequence[Mapping[str, Any]]) -> Findings:
+    """Ready is Unknown; the other layers stay as they were."""
+    known = {c["type"]: c for c in old}
+    findings = {
+        layer: Finding(
+            Verdict(known[layer]["status"]), Reason(known[layer]["reason"]), known[layer]["message"]
+        )
+        if layer in known
+        else Finding(Verdict.UNKNOWN, Reason.NOT_VISITED)
+        for layer in LAYERS
+    }
+    findings[Condition.READY] = Finding(Verdict.UNKNOWN, Reason.SUSPENDED, "spec.suspend is true")
+    return findings
+
+
+def stale() -> Findings:
+    """No visit has finished for too long: nothing that was true may be believed."""
+    findings = {layer: Finding(Verdict.UNKNOWN, Reason.STALE) for layer in LAYERS}
+    findings[Condition.READY] = Finding(
+        Verdict.UNKNOWN, Reason.STALE, "no visit has finished for longer than three intervals"
+    )
+    return findings
+
+
+def render(
+    findings: Findings, old: Iterable[Mapping[str, Any]], *, generation: int, now: str
+) -> list[dict[str, Any]]:
+    """metav1 conditions; the transition time moves only when the status does."""
+    before = {c["type"]: c for c in old}
+    return [
+        {
+            "type": str(kind),
+            "status": str(finding.verdict),
+            "reason": str(finding.reason),
+            "message": finding.message[:_MESSAGE_LIMIT],
+            "observedGeneration": generation,
+            "lastTransitionTime": _since(before.get(kind), finding, now),
+        }
+        for kind, finding in findings.items()
+    ]
+
+
+def _since(before: Mapping[str, Any] | None, finding: Finding, now: str) -> str:
+    if before and before["status"] == finding.verdict:
+        return str(before["lastTransitionTime"])
+    return now
+
+
+def _good(layer: Condition) -> Finding:
+    return Finding(Verdict.TRUE, GOOD[layer])
+
+
+def _unseen(_: Condition) -> Finding:
+    return Finding(Verdict.UNKNOWN, Reason.UNOBSERVED)
+
+
+def _of(visit: Visit, name: str) -> list[Outcome]:
+    return [outcome for outcome in visit.outcomes.values() if outcome.name == name]
+
+
+def _worst(layer: Condition, outcomes: Iterable[Outcome]) -> Finding:
+    """The first outcome that is not calm speaks; False before Unknown."""
+    bad = [o for o in outcomes if o.state not in _CALM or o.reason is Reason.DRIFT_OBSERVED]
+    bad.sort(key=lambda o: o.state is State.UNKNOWN)
+    if not bad:
+        return _good(layer)
+    worst = bad[0]
+    unknown = worst.state is State.UNKNOWN or REASONS[worst.reason].verdict is Verdict.UNKNOWN
+    verdict = Verdict.UNKNOWN if unknown else Verdict.FALSE
+    text = worst.message if layer is Condition.HEALTHY else f"{worst.name}: {worst.message}"
+    return Finding(verdict, worst.reason, text)
+
+
+def _working(visit: Visit) -> Finding | None:
+    going = {Reason.RECONCILING, Reason.WAITING_FOR_SLOT}
+    for outcome in visit.outcomes.values():
+        if outcome.busy or outcome.reason in going or (visit.interrupted and outcome.left):
+            text = outcome.left[0].text if outcome.left else outcome.message
+            return Finding(Verdict.TRUE, Reason.RECONCILING, f"{outcome.name}: {text}")
+    return None
+
+
+def _stalling(reason: Reason) -> bool:
+    return REASONS[reason].retry in {Retry.INPUT, Retry.PERSON}
