@@ -38,11 +38,13 @@ CATALOGUE: Final[dict[str, Script]] = {
         writes=False,
     ),
     "claim": Script((*_GUARD, "claim.sh"), seconds=20),
-    "release": Script((*_GUARD, "release.sh"), seconds=20),
+    "release": Script((*_GUARD, "write.sh", "release.sh"), seconds=20),
     "put_file": Script((*_GUARD, "write.sh", "put_file.sh"), seconds=30),
-    "remove_file": Script((*_GUARD, "remove_file.sh"), seconds=30),
+    "remove_file": Script((*_GUARD, "write.sh", "remove_file.sh"), seconds=30),
     "set_sysctl": Script((*_GUARD, "set_sysctl.sh"), seconds=20),
-    "merge_env": Script((*_GUARD, "write.sh", "merge_env.sh"), seconds=30),
+    "merge_env": Script(
+        (*_GUARD, "write.sh", "env_merge.sh", "env_replace.sh", "merge_env.sh"), seconds=30
+    ),
     "start_job": Script((*_GUARD, "start_job.sh"), seconds=30),
 }
 
