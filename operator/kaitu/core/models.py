@@ -5,10 +5,14 @@ a profile can fill it later. Our own defaults are applied by the properties that
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from kaitu.core.rules import Rule
 
 
 class SpecModel(BaseModel):
@@ -20,7 +24,25 @@ class SpecModel(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
+
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _obey(self) -> Self:
+        for rule in self.RULES:
+            rule.obey(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = handler.resolve_ref_schema(handler(schema))
+        for rule in cls.RULES:
+            rule.mark(found)
+        return found
 
 
 class Mode(StrEnum):
