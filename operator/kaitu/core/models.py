@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from kaitu.core.rules import Rule
+from kaitu.core.rules import Distinct, Rule
 
 
 class SpecModel(BaseModel):
@@ -59,6 +59,9 @@ class SectionSpec(SpecModel):
     """Enforce (default) or Observe: probe and plan this section, write nothing of it."""
 
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+ServiceName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", max_length=63)]
+Services = Annotated[tuple[ServiceName, ...], Field(max_length=32), Distinct()]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
 DataKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
 
