@@ -1,0 +1,59 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaitu.engine.slots import Slots
+
+A, B, C = ("x", "a"), ("x", "b"), ("x", "c")
+ELSEWHERE = ("y", "a")
+
+
+def test_at_most_the_limit_per_namespace_and_a_holder_keeps_its_slot():
+    slots = Slots(lambda: 1)
+
+    assert slots.take(A)
+    assert slots.take(A)
+    assert not slots.take(B)
+    assert slots.take(ELSEWHERE)
+
+    assert slots.free(A)
+    assert not slots.free(A)
+    assert slots.take(B)
+
+
+def test_a_node_that_was_being_changed_keeps_its_slot_over_a_restart():
+    slots = Slots(lambda: 1)
+    slots.keep(A)
+    slots.keep(B)
+
+    assert not slots.take(C)
+    assert slots.taken == 2
+
+
+def test_a_release_that_is_held_on_one_node_is_found_by_the_others_of_the_namespace_only():
+    slots = Slots(lambda: 1)
+    slots.hold(A, "r1")
+
+    assert slots.held_elsewhere(B, "r1") == "a"
+    assert slots.held_elsewhere(A, "r1") is None
+    assert slots.held_elsewhere(ELSEWHERE, "r1") is None
+    assert slots.held_elsewhere(B, "r2") is None
+
+    slots.forget(A)
+    assert slots.held_elsewhere(B, "r1") is None
+
+
+NODES = st.sampled_from([A, B, C, ELSEWHERE])
+
+
+@given(limit=st.integers(0, 3), moves=st.lists(st.tuples(st.booleans(), NODES), max_size=40))
+def test_the_limit_is_never_exceeded(limit, moves):
+    slots = Slots(lambda: limit)
+    taken: set[tuple[str, str]] = set()
+    for take, node in moves:
+        if take and slots.take(node):
+            taken.add(node)
+        elif not take:
+            slots.free(node)
+            taken.discard(node)
+        assert sum(1 for namespace, _ in taken if namespace == "x") <= limit
+        assert slots.taken == len(taken)

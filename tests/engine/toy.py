@@ -1,0 +1,127 @@
+"""A toy aspect and a toy machine: enough to test the engine's decisions, nothing about nodes.
+
+The machine is one number that the aspect wants to have; no SSH, no shell, no Docker is imitated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kaitu.core.aspect import Answer, Answers, Aspect, Probe, Problem
+from kaitu.core.command import Command, Done
+from kaitu.core.desired import Desired
+from kaitu.core.errors import KaituError
+from kaitu.core.models import SectionSpec
+from kaitu.core.plan import Disrupts, Plan, Step
+from kaitu.core.reasons import Reason
+from kaitu.engine.admit import Brake, Claims, Identity
+from kaitu.engine.slots import Slots
+from kaitu.engine.visit import Orders
+
+HOST = (
+    "time\t1000\nboot\t900\nos\tRGViaWFu\nkernel\t6.1\narch\tx86_64\ncpus\t2\nmemTotal\t2048\n"
+    "memAvailable\t1024\nload\t0.10\netc\trw\ndisk\tLw==\t1000\t10\nowner\t{owner}\n"
+    "fence\t-\nmachine\tabc\n"
+)
+IDENTITY = Identity("inst", "default", "n1", 1, "p1")
+
+
+class Number(SectionSpec):
+    """The number that the machine should show."""
+
+    number: int = 1
+
+
+def aspect(
+    name: str = "number",
+    reads: tuple[str, ...] = (),
+    disrupts: Disrupts = Disrupts.NOTHING,
+    problem: Problem | None = None,
+) -> Aspect[Any, Any, Any]:
+    def parse(answers: Answers, _: Mapping[str, Any]) -> int:
+        return int(answers[name].out)
+
+    def plan(want: Number, have: int) -> Plan:
+        if want.number == have:
+            return ()
+        command = Command("put_file", (name, str(want.number)))
+        return (Step(f"set {name}: {have} -> {want.number}", command, disrupts, item=name),)
+
+    return Aspect(
+        name=name,
+        want=lambda section, _: section,
+        probe=lambda _: Probe({name: b""}),
+        parse=parse,
+        plan=plan,
+        problem=lambda _, __: problem,
+        report=lambda _, have: {},
+        reads=reads,
+    )
+
+
+@dataclass
+class Machine:
+    """Numbers by name; ``stubborn`` ones do not change, ``codes`` are answered instead of OK."""
+
+    numbers: dict[str, int] = field(default_factory=lambda: {"number": 0})
+    owner: str = "inst\tdefault/n1"
+    docker: str = "engine\tok\t26.1.5\t2.26.1\n"
+    stubborn: bool = False
+    codes: dict[str, str] = field(default_factory=dict)
+    wrote: list[Command] = field(default_factory=list)
+    probes: int = 0
+
+    async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
+        self.probes += 1
+        known = {"host": HOST.format(owner=self.owner), "docker": self.docker}
+        return {
+            name: Answer(0, known.get(name, str(self.numbers.get(name, 0))).encode())
+            for name in data
+        }
+
+    async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
+        return dict.fromkeys(ports, "open")
+
+    async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
+        self.wrote.append(command)
+        if code := self.codes.get(command.script):
+            return Done(code)
+        if command.script == "claim":
+            self.owner = f"{guard[0]}\t{guard[1]}"
+        elif not self.stubborn:
+            self.numbers[command.words[0]] = int(command.words[1])
+        return Done("OK")
+
+    @property
+    def scripts(self) -> list[str]:
+        return [command.script for command in self.wrote]
+
+
+def desired(**sections: SectionSpec | KaituError) -> Desired:
+    return Desired("default", "n1", sections or {"number": Number()}, {})
+
+
+def orders(
+    *,
+    adopt: bool = False,
+    ids: frozenset[str] = frozenset(),
+    limit: int = 1,
+    slots: Slots | None = None,
+    announced: bool = True,
+    leads: bool = True,
+    superseded: bool = False,
+) -> Orders:
+    async def announce(_: str) -> bool:
+        return announced
+
+    return Orders(
+        identity=IDENTITY,
+        claims=Claims(adopt, ids),
+        brake=Brake(("default", "n1"), slots or Slots(lambda: limit)),
+        may_write=lambda: leads,
+        announce=announce,
+        superseded=lambda: superseded,
+    )
+
+
+LIVING = Reason.ADOPTION_REQUIRED
