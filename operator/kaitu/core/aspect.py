@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kaitu.core.desired import Desired
+from kaitu.core.errors import UnparsableError
 from kaitu.core.plan import Plan
 from kaitu.core.reasons import Reason
+from kaitu.core.text import lines
 
 Section = TypeVar("Section")
 Want = TypeVar("Want")
@@ -37,6 +39,14 @@ class Answer:
 Answers = Mapping[str, Answer]
 
 
+def rows(answers: Answers, name: str) -> list[list[str]]:
+    """The lines of one fragment, each cut at its tabs; the fragment must have come to its end."""
+    answer = answers.get(name)
+    if answer is None or answer.rc != 0:
+        raise UnparsableError(f"{name} was not answered" if answer is None else f"{name} failed")
+    return [line.split("\t") for line in lines(answer.out, name)]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong that no step mends, for people; ``message`` names the thing."""
@@ -51,7 +61,8 @@ class Aspect(Generic[Section, Want, Facts]):
 
     ``want`` takes the section of the spec and the resolved ``Desired`` and gives what the other
     functions need. ``parse`` gets the answers and the facts of the aspects in ``reads``, and
-    raises ``UnparsableError`` rather than guess. ``report`` gives top-level keys of the status.
+    raises ``UnparsableError`` rather than guess. ``report`` gives top-level keys of the status;
+    its ``findings`` are lists of ``{signature, evidence}``, joined over all aspects.
     An aspect that only watches says ``writes=False``.
     """
 

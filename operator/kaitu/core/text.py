@@ -4,9 +4,12 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from kaitu.core.errors import UnparsableError
+
+MARK: Final = "# kaitu-operator: written from the KaituNode, changes here are undone"
+"""The first line of every cron file and sysctl drop-in of ours; scripts know it by heart, too."""
 
 
 def digest(data: bytes) -> str:
@@ -31,6 +34,12 @@ def fields(line: str, count: int, what: str) -> list[str]:
     if len(found) != count:
         raise UnparsableError(f"{what} has {len(found)} fields instead of {count}")
     return found
+
+
+def one_line(text: str, most: int = 80) -> str:
+    """Text of a node as it may be shown: one printable line of bounded length."""
+    flat = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return flat if len(flat) <= most else f"{flat[: most - 3]}..."
 
 
 def unbase64(text: str, what: str) -> bytes:
