@@ -160,7 +160,7 @@ def definition() -> dict[str, Any]:
 class _Dumper(yaml.SafeDumper):
     """The same list twice is written twice: anchors are not for people."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _: Any) -> bool:
         return True
 
 

@@ -88,7 +88,7 @@ def validate(spec: Mapping[str, Any]) -> NodeSpec:
     try:
         return NodeSpec.model_validate_json(json.dumps(spec), strict=True)
     except ValidationError as error:
-        raise KaituError(Reason.INVALID_SPEC, _said(error)) from None
+        raise KaituError(Reason.INVALID_SPEC, told(error)) from None
     except TypeError:
         raise KaituError(Reason.INVALID_SPEC, "spec holds a value that JSON lacks") from None
 
@@ -96,10 +96,10 @@ def validate(spec: Mapping[str, Any]) -> NodeSpec:
 _PLAINER: Final = {"extra_forbidden": "is no known field", "missing": "is required"}
 
 
-def _said(error: ValidationError) -> str:
-    """The first few mistakes, each as ``spec.path: rule``."""
+def told(error: ValidationError, root: str = "spec") -> str:
+    """The first few mistakes, each as ``spec.path: rule``; never the value that breaks it."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    said = [f"{path(one['loc'])}: {_rule(one['type'], one['msg'])}" for one in found]
+    said = [f"{_path(root, one['loc'])}: {_rule(one['type'], one['msg'])}" for one in found]
     more = len(said) - _MOST_SAID
     return "; ".join(said[:_MOST_SAID]) + (f"; and {more} more" if more > 0 else "")
 
@@ -108,7 +108,7 @@ def _rule(kind: str, message: str) -> str:
     return _PLAINER.get(kind, message.removeprefix("Value error, "))
 
 
-def path(location: Sequence[int | str], root: str = "spec") -> str:
+def _path(root: str, location: Sequence[int | str]) -> str:
     """A JSON path as people write it: ``spec.cron.entries[0].schedule``."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
     return root + "".join(steps)
