@@ -74,7 +74,16 @@ def have(docker: Docker, image: Image) -> str:
             changes = [arg for change in image.config for arg in ("-c", change)]
             with step(f"importing the {image.name} image", "10 s"):
                 docker.run("import", *changes, str(tar), image.reference, timeout=600)
+            _forget_others(docker, image)
     return image.reference
+
+
+def _forget_others(docker: Docker, image: Image) -> None:
+    """Outdated ones; Docker itself refuses to forget one that another run uses."""
+    name, _, current = image.reference.partition(":")
+    for tag in docker.run("images", "--format", "{{.Tag}}", name).split():
+        if tag != current:
+            docker.attempt("rmi", f"{name}:{tag}")
 
 
 def root_file_system(image: Image) -> Path:
@@ -97,6 +106,8 @@ def _bootstrap(image: Image, tar: Path) -> None:
         f"--include={','.join(image.packages)}",
         SUITE, str(part), *_mirror(), cwd=INSIDE, timeout=3600,
     )  # fmt: skip
+    for outdated in tar.parent.glob(f"{image.name}-*.tar"):
+        outdated.unlink()
     part.rename(tar)
 
 

@@ -22,13 +22,13 @@ LOG = shared() / "dockerd.log"
 
 def spawn(data: Path) -> None:
     """Start a keeper that outlives the run that needed it first."""
-    subprocess.Popen(
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    os.posix_spawn(
+        sys.executable,
         [sys.executable, "-m", "lab.keeper", str(data)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        file_actions=null,
+        setsid=True,
     )
 
 
@@ -38,7 +38,7 @@ def keep(data: Path) -> None:
     daemon = Child.start(
         "dockerd", "--data-root", str(data), "--exec-root", str(shared() / "docker"),
         "--host", f"unix://{SOCKET}", "--pidfile", str(shared() / "docker.pid"),
-        "--shutdown-timeout", "2", log=LOG, last="TERM",
+        "--bridge", "none", "--shutdown-timeout", "2", log=LOG, last="TERM",
     )  # fmt: skip
     with LEASE.open("w") as lease:
         try:

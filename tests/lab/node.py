@@ -100,7 +100,7 @@ class Node:
         """Exit code and all output of OpenSSH's client; no key is pinned: it judges the lab."""
         code, out, err = attempt(
             "ssh", "-F", "none", "-p", str(self.port), "-i", str(self.keys.path),
-            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3",
             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "LogLevel=ERROR", f"{user}@{self.address}", command, timeout=timeout,
         )  # fmt: skip

@@ -73,9 +73,11 @@ class Relay:
     def _break(self, count: int, client: socket.socket) -> None:
         if self._spoil.hang_after is not None and count > self._spoil.hang_after:
             self._closing.wait()
+            raise ConnectionAbortedError
         if self._spoil.cut_after is not None and count > self._spoil.cut_after:
             reset = (1).to_bytes(4, "little") + (0).to_bytes(4, "little")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            client.shutdown(socket.SHUT_RD)  # wakes the other pump: while it reads, no reset goes
             client.close()
 
 

@@ -1,26 +1,30 @@
 """One run of the lab: its parts come to be when first asked for, and end in reverse order.
 
 They end also after an error, Ctrl-C or SIGTERM. After SIGKILL the kernel ends the servers, and
-the next run removes the containers.
+the next run removes containers and files.
 """
 
 import atexit
+import fcntl
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lab import cache
 from lab.controlplane import ControlPlane
 from lab.docker import Docker
 from lab.keys import Keys
 from lab.network import Network
 from lab.node import Node
 from lab.registry import Registry
+
+STATE = "kaitu-lab-state-"
 
 
 class Lab:
@@ -36,20 +40,22 @@ class Lab:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ExitStack() as ending:
             atexit.register(ending.close)
-            state = Path(tempfile.mkdtemp(prefix="kaitu-lab-"))
-            ending.callback(shutil.rmtree, state, ignore_errors=True)
-            yield cls(state, ending)
+            yield cls(_new_state(ending), ending)
+
+    def closing(self, callback: Callable[[], object]) -> None:
+        """Call this when the lab closes, before the parts that are there now are ended."""
+        self._ending.callback(callback)
 
     @cached_property
     def control_plane(self) -> ControlPlane:
         plane = ControlPlane.start(self.state / "control-plane")
-        self._ending.callback(plane.stop)
+        self.closing(plane.stop)
         return plane
 
     @cached_property
     def docker(self) -> Docker:
         docker = Docker.acquire()
-        self._ending.callback(docker.release)
+        self.closing(docker.release)
         return docker
 
     @cached_property
@@ -67,3 +73,21 @@ class Lab:
     def node(self, name: str, **options: Any) -> Node:
         """A new node; remove it when it is no longer needed, or it goes with the run."""
         return Node.start(self.docker, self.network, name, keys=self.keys, **options)
+
+
+def _new_state(ending: ExitStack) -> Path:
+    """A folder for this run, with a lock by which later runs see that it is still needed."""
+    with cache.locked(cache.shared() / "state.lock"):
+        for left in Path(tempfile.gettempdir()).glob(f"{STATE}*"):
+            _remove_unused(left)
+        state = Path(tempfile.mkdtemp(prefix=STATE))
+        lock = ending.enter_context((state / "lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    ending.callback(shutil.rmtree, state, ignore_errors=True)
+    return state
+
+
+def _remove_unused(state: Path) -> None:
+    with suppress(OSError), (state / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(state)

@@ -17,7 +17,7 @@ class TooLate(LabError):
     """The deadline passed; carries what was waited for and the last thing seen."""
 
 
-def until(check: Callable[[], T], timeout: float, what: str) -> T:
+def until(check: Callable[[], T | None], timeout: float, what: str) -> T:
     """Poll `check` until it is truthy, and return its value; LabError and OSError mean not yet."""
     deadline = time.monotonic() + timeout
     while True:
@@ -29,7 +29,7 @@ def until(check: Callable[[], T], timeout: float, what: str) -> T:
         time.sleep(PAUSE)
 
 
-def _attempt(check: Callable[[], T]) -> tuple[T | None, str]:
+def _attempt(check: Callable[[], T | None]) -> tuple[T | None, str]:
     try:
         value = check()
     except (LabError, OSError) as error:
