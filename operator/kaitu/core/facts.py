@@ -9,9 +9,11 @@ class EnvFacts:
     """The node's ``.env`` as far as it may be known: answers about names, never a value.
 
     ``states`` maps each wanted name to ``same``, ``differs``, ``missing``, ``duplicate`` (set
-    more than once) or ``multiline`` (inside or at the start of a value of several lines).
-    ``protected_present`` is true when every protected name has a value that is not empty;
-    ``compose_names`` are the ``COMPOSE_*`` keys found, which would change what compose does.
+    more than once), ``multiline`` (shares lines with another value, so that no line of it can be
+    changed alone) or ``unknown``. ``protected_present`` is true when K2_NODE_SECRET is there and
+    not empty; ``unclosed`` when compose could not read the file, for a quote that never closes or
+    a NUL; ``compose_names`` are the ``COMPOSE_*`` keys found, which would change what compose
+    does. Not ``readable`` is what is no plain file, or a far too long one.
     """
 
     present: bool
