@@ -11,6 +11,9 @@ from typing import Annotated, Any, Final
 from pydantic import ValidationError
 
 from kaitu.api.connection import ConnectionSpec
+from kaitu.aspects.cron import ASPECT as CRON
+from kaitu.aspects.env import ASPECT as ENV
+from kaitu.aspects.sysctl import ASPECT as SYSCTL
 from kaitu.core.aspect import Aspect
 from kaitu.core.durations import Duration, between, seconds
 from kaitu.core.errors import KaituError
@@ -49,9 +52,9 @@ class NodeSpec(SpecModel):
     """Retain (default) leaves the node as it is. Release removes our cron files, the sysctl
     drop-in and our records from it; compose file, .env and containers stay in either case."""
     connection: ConnectionSpec
-    sysctl: SysctlSpec | None = None
-    cron: CronSpec | None = None
-    env: EnvSpec | None = None
+    sysctl: Annotated[SysctlSpec | None, SYSCTL] = None
+    cron: Annotated[CronSpec | None, CRON] = None
+    env: Annotated[EnvSpec | None, ENV] = None
     compose: ComposeSpec | None = None
     health: HealthSpec | None = None
 
