@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # claim: make the node ours. Words: PREVIOUS (id of the installation whose record may be replaced, or -)
 [ $# -eq 1 ] || finish EARG claim
-hold claim "$1"
+hold unowned "$1"
 
 if [ "$owner" != "$installation $object" ]; then
     # The fence counts in the owner's own numbers. It goes first: a crash between leaves none, not theirs.

@@ -6,6 +6,7 @@
 #   KNP1 NONCE LENGTH SHA256(NONCE PAYLOAD)\n PAYLOAD\n KNP1 NONCE END\n
 set -u
 umask 077
+exec 2>/dev/null # a tool's complaint can quote what it was given; where it matters it is captured
 unset CDPATH ENV BASH_ENV IFS
 # sudo and sshd pass on neither KAITU_ variable: only a test that starts the shell itself sets them.
 PATH=${KAITU_PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
@@ -36,7 +37,7 @@ need() { # need TOOL...: a missing tool is said, never mistaken for a finding
 }
 
 take() { # take SIZE: exactly that many bytes of stdin; `head -c` of busybox would read beyond them
-    [ "$1" -eq 0 ] || dd bs="$1" count=1 iflag=fullblock 2>/dev/null
+    [ "$1" -eq 0 ] || dd bs="$1" count=1 iflag=fullblock
 }
 
 is_number() {

@@ -22,14 +22,14 @@ why() { # why TEXT: the code for what a tool complained of
 }
 
 flushed() { # flushed DIRECTORY: its entries are on the disk
-    sync "$1" 2>/dev/null || sync
+    sync "$1" || sync
 }
 
 kept() { # kept NAME TEXT: one line in the operator's directory, there before this returns
-    draft=$KAITU_STATE/.new.$1
-    complaint=$(printf '%s\n' "$2" | dd of="$draft" conv=fsync 2>&1) ||
+    fresh_record=$KAITU_STATE/.new.$1
+    complaint=$(printf '%s\n' "$2" | dd of="$fresh_record" conv=fsync 2>&1) ||
         finish "$(why "$complaint")" "$1"
-    mv -f "$draft" "$KAITU_STATE/$1" || finish EWRITE "$1"
+    mv -f "$fresh_record" "$KAITU_STATE/$1" || finish EWRITE "$1"
     flushed "$KAITU_STATE"
 }
 
@@ -49,7 +49,7 @@ lock() { # the kernel frees it when the last process that holds fd 9 is gone
     75) finish EBUSY ;;
     *) finish ELOCK ;;
     esac
-} 2>/dev/null
+}
 
 raise_fence() { # refuse a counter below the stored one, or the same of another process
     stored=0 holder=$process
@@ -60,14 +60,14 @@ raise_fence() { # refuse a counter below the stored one, or the same of another 
     [ "$counter" = "$stored" ] || kept fence "$counter $process"
 }
 
-hold() { # hold [claim PREVIOUS]: sets `owner` to what the record said, empty if there was none
+hold() { # hold [unowned [PREVIOUS]]: sets `owner` to what the record said; empty if there is none
     own_directory
     lock
     owner=
     [ ! -e "$KAITU_STATE/owner" ] || read -r owner <"$KAITU_STATE/owner" || finish ESTATE owner
     case $owner in
     "$installation $object") raise_fence ;;
-    '') [ "${1:-}" = claim ] || finish ENOOWNER ;;
+    '') [ "${1:-}" = unowned ] || finish ENOOWNER ;;
     "${2:--} "*) ;;
     *) finish EOWNER "${owner%% *}/${owner#* }" ;;
     esac

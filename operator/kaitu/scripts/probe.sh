@@ -12,7 +12,7 @@ for word in "$@"; do
     is_number "$size" || finish EARG "$name"
     data=$(take "$size" && printf .) && data=${data%.}
     [ ${#data} -eq "$size" ] || finish ESHORT "$name"
-    out=$(printf %s "$data" | "probe_$name" 2>/dev/null; printf ' %s' $?)
+    out=$(printf %s "$data" | "probe_$name"; printf ' %s' $?)
     rc=${out##* } out=$(printf %s "${out% *}" | base64 -w0)
     answers="$answers,\"$name\":{\"rc\":$rc,\"out\":\"$out\"}"
 done

@@ -23,7 +23,7 @@ case $expected in
 any | "$current") ;;
 *) [ "$current" = "$wanted" ] || finish ECONFLICT "$path" ;;
 esac
-begin "$mode" 0:0
+begin "$mode"
 receive "$size" "$wanted"
 case $path in
 /etc/*)

@@ -5,9 +5,7 @@
 # Gives the others: clean, into, look, begin, receive, publish, digest, ours, flush_file.
 MARK='# kaitu-operator: written from the KaituNode, changes here are undone'
 LIMIT=1048576
-drafts=./.kaitu-new # left behind by a kill; whoever holds the lock may remove them
-draft=
-trap '[ -z "$draft" ] || rm -f "$draft"' EXIT
+drafts=./.kaitu-new # what a kill left behind is removed by the next who holds the lock
 
 clean() { # clean PATH: absolute, without tricks, and nothing that we never write
     case $1/ in
@@ -25,13 +23,14 @@ into() { # into DIRECTORY [mkdir]: stay in it from here on; a directory moved aw
         step=./${rest%%/*} rest=${rest#*/}
         [ ! -L "$step" ] || finish ESYMDIR "$1"
         [ -e "$step" ] || [ "${2:-}" != mkdir ] || make_directory "$step"
-        cd -P "$step" 2>/dev/null || finish ENODIR "$1"
+        cd -P "$step" || finish ENODIR "$1"
     done
     [ "$(pwd -P)" = "$1" ] || finish ESYMDIR "$1"
     case $(stat -c %a .) in
     *[2367]) finish EUNSAFE "$1" ;;
     esac
     rm -f "$drafts".*
+    trap 'rm -f "$drafts".*' EXIT
 }
 
 make_directory() {
@@ -56,22 +55,22 @@ ours() { # ours FILE: it carries our mark
     IFS= read -r first <"$1" && [ "$first" = "$MARK" ]
 }
 
-begin() { # begin MODE USER:GROUP: sets `draft` to a new empty file; it has its rights before its data
+begin() { # begin [MODE]: sets `draft` to a new empty file of root; it has its rights before its data
     draft=$(mktemp "$drafts.XXXXXXXXXX" 2>&1) || refuse "$draft"
-    complaint=$(chown "$2" "$draft" 2>&1 && chmod "$1" "$draft" 2>&1) || refuse "$complaint"
+    complaint=$(chown 0:0 "$draft" 2>&1 && chmod "${1:-600}" "$draft" 2>&1) || refuse "$complaint"
 }
 
 refuse() { # refuse COMPLAINT: a write failed, and the old file is intact
     finish "$(why "$1")"
 }
 
-receive() { # receive SIZE SHA: fill the draft from stdin. A broken connection looks like its end
+receive() { # receive SIZE [SHA]: fill the draft from stdin. A broken connection looks like its end
     [ "$1" -le "$LIMIT" ] || finish EARG size
     [ "$1" -eq 0 ] ||
         complaint=$(dd bs="$1" count=1 iflag=fullblock of="$draft" conv=notrunc,fsync 2>&1) ||
         refuse "$complaint"
     [ "$(stat -c %s "$draft")" = "$1" ] || finish ESHORT
-    [ "$(digest "$draft")" = "$2" ] || finish EDIGEST
+    [ -z "${2:-}" ] || [ "$(digest "$draft")" = "$2" ] || finish EDIGEST
 }
 
 flush_file() {
@@ -83,7 +82,6 @@ publish() { # publish NAME SHA: the draft becomes NAME, which must still be as `
     look "$1"
     [ "$current" = "$seen" ] || finish ECONFLICT "$1"
     complaint=$(mv -f -T "$draft" "./$1" 2>&1) || refuse "$complaint"
-    draft=
     flushed .
     look "$1"
     [ "$current" = "$2" ] || finish ERACED "$1"

@@ -1,0 +1,164 @@
+# shellcheck shell=sh disable=SC2016
+# The merge of managed lines into a .env, as text. Gives the others: merge_env. Needs `why`.
+#
+# Only managed lines change; every other byte stays, and each result is proven before it is used.
+# The grammar is docker compose's: quotes span lines, and a closed quote may be followed by another
+# assignment. Where the change of a whole line is not certainly right, it is refused.
+
+# What merge and proof share: read the directives (part 1), read the file (part 2), say which line
+# belongs to whom. A byte is added to the file's end: awk cannot see whether a last newline is there.
+# Exit codes: 3 protected name, 4 managed name where a line cannot be changed, 5 bad directive, 6 open quote.
+ENV_LINES='
+function name_of(text,    at) { # the name that a statement assigns, or nothing
+    sub(/^[ \t\v\f\r]+/, "", text)
+    sub(/^export[ \t\f\r]+/, "", text)
+    at = match(text, /[=:]/)
+    text = at ? substr(text, 1, at - 1) : ""
+    sub(/[ \t\v\f\r]+$/, "", text)
+    return text
+}
+function managed(name) {
+    return name in value
+}
+function suspect(name) { # reads like a managed name to some: bytes around it that a parser may drop
+    if (!gsub(/[^A-Za-z0-9_.-]/, "", name)) return 0
+    sub(/^export/, "", name)
+    return managed(name)
+}
+function is_protected(name) {
+    name = tolower(name)
+    return (name in guarded) || index(name, "compose_") == 1
+}
+function directive(text,    at, name) {
+    at = index(text, "=")
+    name = substr(text, 1, at - 1)
+    text = substr(text, at + 1)
+    if (name !~ /^[A-Za-z_][A-Za-z0-9_]*$/ || managed(name)) return 5
+    if (is_protected(name)) return 3
+    if (text !~ /^[A-Za-z0-9_.\/:@%+,=-]*$/ && text !~ /^\047[^\047\\\r]*\047$/) return 5
+    order[++directives] = name
+    value[name] = text
+    return 0
+}
+function end_of_quote(text, from, quote,    i, c) {
+    for (i = from; i <= length(text); i++) {
+        c = substr(text, i, 1)
+        if (c == "\\") i++
+        else if (c == quote) return i
+    }
+    return 0
+}
+# Walks over the statements of a line. Sets `head`, the name that it assigns first, and `unsafe` if
+# a managed name shares it: with another statement, or with a quote that began or ends elsewhere.
+function walk(text,    name, count, at) {
+    head = ""
+    if (quote != "") {
+        if (managed(quoted) || managed(name_of(text))) unsafe = 1
+        at = end_of_quote(text, 1, quote)
+        if (!at) return
+        text = substr(text, at + 1)
+        quote = ""
+        count = 1
+    }
+    while (text !~ /^[ \t\v\f\r]*(#|$)/) {
+        name = name_of(text)
+        if (!count) head = name
+        if (count++ && (managed(name) || managed(head))) unsafe = 1
+        if (!managed(name) && suspect(name)) unsafe = 1
+        if (!sub(/^[^=:]*[=:][ \t\v\f\r]*/, "", text) || text !~ /^["\047]/) return
+        quote = substr(text, 1, 1)
+        quoted = name
+        at = end_of_quote(text, 2, quote)
+        if (!at) {
+            if (managed(name)) unsafe = 1
+            return
+        }
+        text = substr(text, at + 1)
+        quote = ""
+    }
+}
+BEGIN {
+    count = split("k2_node_secret," tolower(PROTECTED), names, ",")
+    for (i = 1; i <= count; i++) guarded[names[i]] = 1
+}
+part == 1 { if (!bad) bad = directive($0) }
+part == 2 { line[++n] = $0 }
+END {
+    if (bad) exit bad
+    newline = line[n] == "!"
+    if (newline) n--
+    else sub(/!$/, "", line[n])
+    if (n && sub(/^\357\273\277/, "", line[1])) bom = "\357\273\277"
+    for (i = 1; i <= n; i++) {
+        walk(line[i])
+        owner[i] = head
+        if (managed(head)) last[head] = i
+    }
+    if (quote != "") exit 6
+    if (unsafe) exit 4
+    ORS = ""
+    print bom
+}
+'
+
+# The last line of a managed name is replaced in its place, earlier ones go, what is missing is added.
+ENV_MERGE=$ENV_LINES'
+function put(text, ending) {
+    if (begun++ && !ended) print "\n"
+    print text ending
+    ended = (ending != "")
+}
+END {
+    for (i = 1; i <= n; i++) {
+        name = owner[i]
+        text = line[i]
+        if (managed(name)) {
+            if (last[name] != i) continue
+            match(text, /^[ \t\v\f\r]*(export[ \t\f\r]+)?/)
+            text = substr(text, 1, RLENGTH) name "=" value[name] (text ~ /\r$/ ? "\r" : "")
+        }
+        put(text, (i < n || newline) ? "\n" : "")
+    }
+    for (i = 1; i <= directives; i++)
+        if (!(order[i] in last))
+            put(order[i] "=" value[order[i]], (n && line[1] ~ /\r$/) ? "\r\n" : "\n")
+}'
+
+ENV_FOREIGN=$ENV_LINES'
+END { for (i = 1; i <= n; i++) if (!managed(owner[i])) print line[i] "\n" }'
+
+env_awk() { # env_awk PROGRAM FILE DIRECTIVES
+    { cat "$2" && printf '!'; } | awk -v PROTECTED="${protected:-}" "$1" part=1 "$3" part=2 -
+}
+
+# merge_env FILE DIRECTIVES OUT: FILE may be absent, DIRECTIVES holds lines of NAME=RENDERED, and
+# `protected` may name more names, with commas. If it is refused, fails with the reason in `code`.
+merge_env() {
+    before=$1
+    [ -e "$before" ] || before=/dev/null
+    code=ENUL
+    [ "$(tr -d '\000' <"$before" | wc -c)" -eq "$(wc -c <"$before")" ] || return 1
+    complaint=$(env_awk "$ENV_MERGE" "$before" "$2" 2>&1 >"$3")
+    case $? in
+    0) code=ESELFTEST ;;
+    3) code=EPROTECTED ;;
+    4) code=EMULTILINE ;;
+    5) code=EDIRECTIVE ;;
+    6) code=EUNCLOSED ;;
+    *) code=$(why "$complaint") ;;
+    esac
+    [ "$code" = ESELFTEST ] && merge_proven "$before" "$2" "$3"
+}
+
+# Not one foreign line differs, not one line speaks of the node's secret otherwise, and there is
+# nothing left to merge. A wrong awk fails here, before its work is used.
+merge_proven() {
+    [ "$(env_awk "$ENV_FOREIGN" "$1" "$2" | sha256sum)" = \
+        "$(env_awk "$ENV_FOREIGN" "$3" "$2" | sha256sum)" ] &&
+        [ "$(env_secret <"$1")" = "$(env_secret <"$3")" ] &&
+        [ "$(env_awk "$ENV_MERGE" "$3" "$2" | sha256sum)" = "$(sha256sum <"$3")" ]
+}
+
+env_secret() { # a digest of the lines that set the secret, for this comparison only
+    awk 'tolower($0) ~ /^([^=:]*[^A-Za-z0-9_=:])?k2_node_secret[ \t\v\f\r]*[=:]/' | sha256sum
+}

@@ -1,0 +1,103 @@
+# shellcheck shell=sh disable=SC2154
+# The swap of .env, which has other writers. Gives the others: env_copy, env_recover, replace_env.
+#
+# A check before a rename loses whoever saves between the two. So the new file and the live one are
+# exchanged, and what came out is compared: if it is not what was merged from, it goes back in.
+# `note` says what the answer should: weak, if no exchange can be had here and a second look had to
+# do; conflict, if somebody's edit could not go back in and lies beside, as .env.kaitu-conflict.*
+note=
+SWAP=./.kaitu-swap.env
+JOURNAL=env.journal # one line: DIRECTORY OLD NEW
+
+env_copy() { # env_copy: sets `copy` to a private copy of .env, `seen` to its digest, or absent
+    look .env
+    seen=$current
+    begin
+    copy=$draft
+    [ "$seen" != absent ] || return 0
+    complaint=$(cat ./.env 2>&1 >"$copy") || refuse "$complaint"
+    [ "$(digest "$copy")" = "$seen" ] || finish ECONFLICT .env
+}
+
+env_draft() { # env_draft: sets `draft` to an empty file with the owner, mode and ACL of .env
+    begin
+    [ "$seen" != absent ] || return 0
+    cp --attributes-only --preserve=all ./.env "$draft" || {
+        chown "$(stat -c %u:%g ./.env)" "$draft" && chmod "$(stat -c %a ./.env)" "$draft"
+    }
+    [ "$(stat -c '%a %u %g' "$draft")" = "$(stat -c '%a %u %g' ./.env)" ] || finish EWRITE .env
+}
+
+swap_number() { # of the system call renameat2
+    case $(uname -m) in
+    x86_64) echo 316 ;;
+    aarch64 | riscv64) echo 276 ;;
+    armv*) echo 382 ;;
+    esac
+}
+
+exchange() { # exchange A B: both names at once; fails, and changes nothing, where that cannot be had
+    if mv --exchange -T "$1" "$2" || exch "$1" "$2"; then return 0; fi
+    number=$(swap_number)
+    [ -n "$number" ] || return 1
+    # shellcheck disable=SC2016 # perl's own variables
+    perl -e 'exit(syscall($ARGV[2] + 0, -100, $ARGV[0], -100, $ARGV[1], 2) ? 1 : 0)' \
+        "$1" "$2" "$number" ||
+        python3 -Ic 'import ctypes, os, sys
+a, b, number = map(os.fsencode, sys.argv[1:])
+sys.exit(ctypes.CDLL(None).syscall(int(number), -100, a, -100, b, 2) != 0)' "$1" "$2" "$number"
+} >/dev/null
+
+env_recover() { # what a cut exchange left is decided by what it holds; nobody's edit is thrown away
+    [ -e "$SWAP" ] || return 0
+    where='' old='' new=''
+    [ ! -e "$KAITU_STATE/$JOURNAL" ] || read -r where old new <"$KAITU_STATE/$JOURNAL" || :
+    [ "$where" = "$(pwd -P)" ] || old='' new=''
+    give_back "$old" "$new"
+}
+
+give_back() { # give_back OLD NEW: empty the swap file; one that is neither is somebody's edit
+    swapped=$(digest "$SWAP") || finish EREAD .env
+    live=$(digest ./.env)
+    if [ "$swapped" != "$1" ] && [ "$swapped" != "$2" ] && [ "$live" = "$2" ]; then
+        exchange "$SWAP" ./.env && swapped=$(digest "$SWAP")
+    fi
+    case $swapped in
+    "$1" | "$2") rm -f "$SWAP" ;;
+    *) note=conflict && mv "$SWAP" "$(mktemp -u ./.env.kaitu-conflict.XXXXXXXX)" ;;
+    esac || finish EWRITE .env
+    flushed .
+}
+
+# replace_env: the flushed draft becomes .env, which must still be what `env_copy` saw. Ends with
+# ECONFLICT if somebody wrote meanwhile: then their file is in place.
+replace_env() {
+    fresh=$(digest "$draft")
+    if [ "$seen" = absent ]; then
+        ln "$draft" ./.env || finish ECONFLICT .env # never over a file that has just come
+        rm -f "$draft"
+    else
+        kept "$JOURNAL" "$(pwd -P) $seen $fresh"
+        swap_env
+    fi
+    flushed .
+    rm -f "$KAITU_STATE/$JOURNAL"
+    [ "$(digest ./.env)" = "$fresh" ] || finish ERACED "$note"
+}
+
+swap_env() {
+    mv -f -T "$draft" "$SWAP" || finish EWRITE .env
+    if exchange "$SWAP" ./.env; then
+        # Looked at again after the disk was: a writer may have had the old file open still.
+        if came_out && flushed . && came_out; then rm -f "$SWAP" && return; fi
+    else
+        note=weak
+        if [ "$(digest ./.env)" = "$seen" ]; then mv -f -T "$SWAP" ./.env && return; fi
+    fi
+    give_back "$seen" "$fresh"
+    finish ECONFLICT "$note"
+}
+
+came_out() {
+    [ "$(digest "$SWAP")" = "$seen" ]
+}
