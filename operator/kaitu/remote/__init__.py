@@ -1,0 +1,1 @@
+"""How a machine is reached: SSH, the loader, the frame. The only home of asyncssh."""
