@@ -25,7 +25,7 @@ check: setup ## format, lint, types, import contracts, tests that need no lab (1
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 	$(PYTEST) --ignore tests/integration
 	@$(PY) -m house
 
@@ -38,8 +38,9 @@ demo: setup ## the main job, live, on a real API server and a real node
 bench: setup ## the measurements that README quotes
 	@$(PY) -m bench
 
-crds: setup ## write crds/ from the models in operator/kaitu/api
+crds: setup ## write crds/ and docs/reference.md from the models in operator/kaitu/api
 	@$(PY) -m kaitu.api.crd
+	@$(PY) -m kaitu.api.reference
 
 clean: ## remove .venv and tool caches (the lab's cache stays: its path is said)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
