@@ -14,6 +14,7 @@ from typing import Any
 
 from lab import ports, programs
 from lab.command import Child, run
+from lab.packages import need
 from lab.steps import LabError, step
 from lab.tokens import Tokens
 from lab.wait import until
@@ -110,6 +111,7 @@ class _Own:
         _write_json(state / "audit-policy.json", AUDIT)
         _write_json(state / "webhook.json", _config(f"http://127.0.0.1:{numbers[3]}", {}, {}))
         key = str(state / "accounts.key")
+        need("ssh-keygen", package="openssh-client")
         run("ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "", "-f", key)
         return own
 

@@ -7,6 +7,8 @@ killed has left; that it is dead is known from its lock file, which the kernel f
 import fcntl
 import os
 import secrets
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +21,7 @@ from lab.wait import until
 
 LABEL = "kaitu-lab.run"
 RUNS = cache.shared() / "runs"
+STANDARD = Path("/var/run/docker.sock")
 ELSE = ", or start a Docker daemon, or set DOCKER_HOST"
 
 
@@ -37,6 +40,9 @@ class Docker:
         RUNS.mkdir(exist_ok=True)
         held = [_hold(RUNS / run_id, fcntl.LOCK_EX)]
         host = _present()
+        if not host:
+            _install()
+            host = _present()  # on some machines the package starts one
         if not host:
             held.append(_lease_private())
         docker = cls(host or f"unix://{keeper.SOCKET}", run_id, not host, held)
@@ -100,26 +106,35 @@ Answer = tuple[int, str, str]
 def _present() -> str | None:
     """Address of a daemon that is not ours to end."""
     host = os.environ.get("DOCKER_HOST")
+    if not host and _answers(STANDARD):
+        host = f"unix://{STANDARD}"
     if host:
         need("docker", package="docker-cli")
         run("docker", "-H", host, "version")
-        return host
-    standard = Path("/var/run/docker.sock")
-    return f"unix://{standard}" if standard.exists() and _answers(standard) else None
+    return host
 
 
-def _answers(socket: Path) -> bool:
-    return attempt("docker", "-H", f"unix://{socket}", "version", timeout=30)[0] == 0
+def _answers(path: Path) -> bool:
+    """Asked without the docker command, which may not be there yet."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as engine:
+        engine.settimeout(10)
+        engine.connect(str(path))
+        engine.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+        return b"200" in engine.recv(64)
+    return False
+
+
+def _install() -> None:
+    if os.geteuid() != 0:
+        raise LabError(f"no Docker daemon that this user may use: be root{ELSE}")
+    need("dockerd", package="docker.io", otherwise=ELSE)
+    need("docker", package="docker-cli", otherwise=ELSE)
 
 
 def _lease_private() -> IO[str]:
-    if os.geteuid() != 0:
-        raise LabError(f"no Docker daemon that {os.environ.get('USER')} may use: be root{ELSE}")
-    need("dockerd", package="docker.io", otherwise=ELSE)
-    need("docker", package="docker-cli", otherwise=ELSE)
     lease = _hold(keeper.LEASE, fcntl.LOCK_SH)
     with cache.locked(cache.shared() / "docker.start"):
-        if not (keeper.SOCKET.exists() and _answers(keeper.SOCKET)):
+        if not _answers(keeper.SOCKET):
             with step("starting a private Docker daemon", "2 s"):
                 keeper.spawn(cache.root() / "docker")
                 until(lambda: _answers(keeper.SOCKET), 60, f"Docker daemon (see {keeper.LOG})")

@@ -16,7 +16,6 @@ from lab.steps import LabError, step
 
 SUITE = "trixie"  # the first Debian release with compose v2
 INSIDE = Path(__file__).parent / "inside"
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 UNREAD = tuple(
     f"path-exclude=/usr/share/{folder}/*" for folder in ("man", "doc", "info", "locale")
 )
@@ -89,7 +88,7 @@ def _forget_others(docker: Docker, image: Image) -> None:
 def root_file_system(image: Image) -> Path:
     tar = cache.root() / "images" / f"{image.name}-{image.key}.tar"
     if not tar.exists():
-        need("mmdebstrap", package="mmdebstrap")
+        need("mmdebstrap", package="mmdebstrap debian-archive-keyring")
         with step(f"building the {image.name} image from Debian packages", image.about):
             _bootstrap(image, tar)
     return tar

@@ -11,16 +11,23 @@ APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def need(*programs: str, package: str, otherwise: str = "") -> None:
-    """Have these programs, from Debian's package where they are missing and we are root."""
+    """Have these programs, from Debian's packages where they are missing and we are root."""
+    if _there(programs):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        wanted = " and ".join(programs)
+        raise LabError(f"{wanted} is missing: install {package}{otherwise}, or run as root")
     with locked(shared() / "apt.lock"):
-        if all(shutil.which(program) for program in programs):
-            return
-        if os.geteuid() != 0 or not shutil.which("apt-get"):
-            wanted = " and ".join(programs)
-            raise LabError(f"{wanted} is missing: install {package}{otherwise}, or run as root")
-        with step(f"installing the package {package}", "30 s"):
-            run("apt-get", "update", env=APT, timeout=600)
-            run(
-                "apt-get", "install", "-qy", "--no-install-recommends", package,
-                env=APT, timeout=1800,
-            )  # fmt: skip
+        if not _there(programs):
+            _install(package.split())
+
+
+def _there(programs: tuple[str, ...]) -> bool:
+    return all(shutil.which(program) for program in programs)
+
+
+def _install(packages: list[str]) -> None:
+    with step(f"installing {' and '.join(packages)} from Debian", "30 s"):
+        run("apt-get", "update", env=APT, timeout=600)
+        argv = ("apt-get", "install", "-qy", "--no-install-recommends", *packages)
+        run(*argv, env=APT, timeout=1800)
