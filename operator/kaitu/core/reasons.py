@@ -246,7 +246,7 @@ def _rows() -> dict[Reason, Row]:
         (s.PORT_CLOSED, healthy, no, soon, "The port does not answer from outside; look at the service and the firewall."),
         (s.INTERNAL_ERROR, sync, unknown, soon, "A defect of the operator; its log has the trace. Nothing was changed after it."),
     ]  # fmt: skip
-    return {reason: Row(*rest) for reason, *rest in table}
+    return {reason: Row(layer, is_, retry, hint) for reason, layer, is_, retry, hint in table}
 
 
 REASONS: Final[dict[Reason, Row]] = _rows()
