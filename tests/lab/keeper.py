@@ -7,9 +7,11 @@ the run ends. The keeper gets the exclusive lock when the last one is gone.
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from lab.cache import shared
@@ -17,6 +19,7 @@ from lab.command import Child
 
 LEASE = shared() / "docker.lease"
 SOCKET = shared() / "docker.sock"
+STATE = shared() / "docker"
 LOG = shared() / "dockerd.log"
 
 
@@ -35,8 +38,9 @@ def spawn(data: Path) -> None:
 def keep(data: Path) -> None:
     """The lease stays locked while the daemon ends: a run that starts now waits for a new one."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _sweep()
     daemon = Child.start(
-        "dockerd", "--data-root", str(data), "--exec-root", str(shared() / "docker"),
+        "dockerd", "--data-root", str(data), "--exec-root", str(STATE),
         "--host", f"unix://{SOCKET}", "--pidfile", str(shared() / "docker.pid"),
         "--bridge", "none", "--shutdown-timeout", "2", log=LOG, last="TERM",
     )  # fmt: skip
@@ -46,7 +50,18 @@ def keep(data: Path) -> None:
                 pass
         finally:
             daemon.stop(grace=60)
+            _sweep()
             SOCKET.unlink(missing_ok=True)
+
+
+def _sweep() -> None:
+    """End what a daemon that died badly has left: its containers' shims know its state folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            program, *args = (process / "cmdline").read_text().split("\0")
+            if "containerd" in program and any(f"{STATE}/" in arg for arg in args):
+                os.kill(int(process.name), signal.SIGKILL)
+    shutil.rmtree(STATE, ignore_errors=True)
 
 
 def _ended(daemon: Child) -> bool:
