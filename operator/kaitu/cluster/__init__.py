@@ -1,0 +1,1 @@
+"""How Kubernetes is reached: raw paths and dicts through the official client's one ApiClient."""

@@ -1,0 +1,94 @@
+"""The one writer of ``status``: a merge patch of what differs, or nothing at all."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from kaitu.api.crd import GROUP, PLURAL, VERSION
+from kaitu.cluster.api import Api, Body, Conflict, Missing
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 5
+
+
+class Known(Protocol):
+    """A KaituNode as it was last seen; ``version`` is its resourceVersion."""
+
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def status(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What a patch starts from."""
+
+    version: str
+    status: Mapping[str, Any]
+
+
+async def write(api: Api, known: Known, status: Mapping[str, Any]) -> Body | None:
+    """Make the status of this very object be ``status``; the object afterwards.
+
+    None when there was nothing to write, or the object is gone or replaced by a namesake.
+    Raises ``ApiError`` when the server did not take it; it may have, if ``Unavailable``.
+    """
+    path = f"/apis/{GROUP}/{VERSION}/namespaces/{known.namespace}/{PLURAL}/{known.name}"
+    base = _Base(known.version, known.status)
+    for attempt in range(1, ATTEMPTS + 1):
+        patch = diff(base.status, status)
+        if not patch:
+            return None
+        try:
+            return await api.patch(f"{path}/status", _body(known.uid, base.version, patch))
+        except Missing:
+            return None
+        except Conflict:
+            newer = await _reread(api, path, known.uid)
+            if newer is None:
+                return None
+            if attempt == ATTEMPTS:
+                raise
+            base = newer
+    return None
+
+
+async def _reread(api: Api, path: str, uid: str) -> _Base | None:
+    found = await api.get(path)
+    if found["metadata"]["uid"] != uid:
+        return None
+    return _Base(found["metadata"]["resourceVersion"], found.get("status") or {})
+
+
+def _body(uid: str, version: str, patch: Mapping[str, Any]) -> Body:
+    return {"metadata": {"uid": uid, "resourceVersion": version}, "status": patch}
+
+
+def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> Body:
+    """The merge patch from ``old`` to ``new``, empty when they mean the same.
+
+    Null, an absent key and an empty object mean the same; lists are compared and sent whole.
+    """
+    patch: Body = {key: None for key in old if old[key] is not None and new.get(key) is None}
+    for key, value in new.items():
+        if isinstance(value, Mapping):
+            patch |= _nested(key, old.get(key), value)
+        elif value is not None and value != old.get(key):
+            patch[key] = value
+    return patch
+
+
+def _nested(key: str, old: Any, new: Mapping[str, Any]) -> Body:
+    if not isinstance(old, Mapping):
+        old = {}
+    inner = diff(old, new)
+    return {key: inner} if inner else {}
