@@ -2,6 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import Final
+
+from kaitu.core.aspect import Answer, rows
+from kaitu.core.errors import UnparsableError
+from kaitu.core.text import one_line, unbase64
+
+_KIB: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +35,137 @@ class EnvFacts:
     def in_sync(self) -> bool:
         """True when the file says what is wanted, for every wanted name."""
         return not self.unclosed and all(state == "same" for state in self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """One file system that a deployment fills."""
+
+    mount: str
+    total_bytes: int
+    used_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The machine itself, by its own clock: ``time`` and ``boot`` are seconds since 1970.
+
+    ``owner`` is the (installation, namespace/name) that has claimed the node, ``fence`` the
+    (counter, process) that wrote last; None where there is no record. ``machine`` tells two
+    machines apart and is ``-`` where the system has no id.
+    """
+
+    time: int
+    boot: int
+    os: str
+    kernel: str
+    arch: str
+    cpus: int
+    memory_total_bytes: int
+    memory_available_bytes: int
+    load: float
+    etc_writable: bool
+    disks: tuple[Disk, ...]
+    ipv6: tuple[str, ...]
+    owner: tuple[str, str] | None
+    fence: tuple[int, str] | None
+    machine: str
+
+
+_ONCE: Final = frozenset(
+    "time boot os kernel arch cpus memTotal memAvailable load etc owner fence machine".split()
+)
+
+
+def parse_host(answer: Answer) -> HostFacts:
+    """What ``probe_host.sh`` printed. Raises ``UnparsableError`` where a line is not as it says."""
+    once: dict[str, list[str]] = {}
+    many: dict[str, list[list[str]]] = {"disk": [], "ipv6": []}
+    for name, *rest in rows({"host": answer}, "host"):
+        if name in many:
+            many[name].append(rest)
+        elif name in _ONCE and name not in once:
+            once[name] = rest
+        else:
+            raise UnparsableError(f"a line of host that starts with {one_line(name)!r}")
+    if lacking := sorted(_ONCE - once.keys()):
+        raise UnparsableError(f"host does not tell of {', '.join(lacking)}")
+    try:
+        return _host(once, many)
+    except ValueError:
+        raise UnparsableError("a figure of host is no number") from None
+
+
+def _host(once: Mapping[str, list[str]], many: Mapping[str, list[list[str]]]) -> HostFacts:
+    return HostFacts(
+        time=_count(_single(once, "time")),
+        boot=_count(_single(once, "boot")),
+        os=_base64_line(_single(once, "os"), "the name of the system"),
+        kernel=one_line(_single(once, "kernel")),
+        arch=one_line(_single(once, "arch")),
+        cpus=_count(_single(once, "cpus")),
+        memory_total_bytes=_count(_single(once, "memTotal")) * _KIB,
+        memory_available_bytes=_count(_single(once, "memAvailable")) * _KIB,
+        load=float(_single(once, "load")),
+        etc_writable=_writable(_single(once, "etc")),
+        disks=tuple(_disk(row) for row in many["disk"]),
+        ipv6=tuple(_address(row) for row in many["ipv6"]),
+        owner=_record(once["owner"], "owner"),
+        fence=_fence(once["fence"]),
+        machine=one_line(_single(once, "machine")),
+    )
+
+
+def _single(once: Mapping[str, list[str]], name: str) -> str:
+    if len(once[name]) != 1:
+        raise UnparsableError(f"{name} of host has {len(once[name])} fields instead of 1")
+    return once[name][0]
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError
+    return int(text)
+
+
+def _base64_line(text: str, what: str) -> str:
+    return one_line(unbase64(text, what).decode(errors="replace"), 200)
+
+
+def _writable(word: str) -> bool:
+    if word not in {"ro", "rw"}:
+        raise UnparsableError("etc of host is neither ro nor rw")
+    return word == "rw"
+
+
+def _disk(row: list[str]) -> Disk:
+    match row:
+        case [mount, total, used]:
+            return Disk(_base64_line(mount, "a mount"), _count(total) * _KIB, _count(used))
+    raise UnparsableError("a disk of host")
+
+
+def _address(row: list[str]) -> str:
+    match row:
+        case [text]:
+            try:
+                return str(IPv6Address(text))
+            except ValueError:
+                pass
+    raise UnparsableError("an address of host")
+
+
+def _record(row: list[str], what: str) -> tuple[str, str] | None:
+    match row:
+        case ["-"]:
+            return None
+        case [first, second]:
+            return first, second
+    raise UnparsableError(f"{what} of host")
+
+
+def _fence(row: list[str]) -> tuple[int, str] | None:
+    found = _record(row, "fence")
+    if found is None:
+        return None
+    return (-1 if found[0] == "?" else _count(found[0])), found[1]

@@ -1,0 +1,107 @@
+"""What Docker says: the state of its daemon, and the containers."""
+
+import json
+from dataclasses import dataclass
+from posixpath import basename
+from typing import Any, Final
+
+from kaitu.core.aspect import Answer, rows
+from kaitu.core.errors import UnparsableError
+from kaitu.core.text import one_line
+
+STATES: Final = frozenset({"missing", "down", "hung", "ok"})
+_FIELDS: Final[dict[str, type]] = {
+    "id": str,
+    "name": str,
+    "image": str,
+    "imageID": str,
+    "state": str,
+    "health": str,
+    "restarts": int,
+    "startedAt": str,
+    "finishedAt": str,
+    "exitCode": int,
+    "oom": bool,
+    "project": str,
+    "service": str,
+    "dir": str,
+    "hash": str,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container; the last four are labels of compose, empty where it was not compose."""
+
+    id: str
+    name: str
+    image: str
+    image_id: str
+    state: str
+    health: str
+    restarts: int
+    started_at: str
+    finished_at: str
+    exit_code: int
+    oom: bool
+    project: str
+    service: str
+    directory: str
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Docker on one node. ``state`` is one of ``STATES``; versions are empty when not known."""
+
+    state: str
+    version: str = ""
+    compose: str = ""
+    containers: tuple[Container, ...] = ()
+
+    def deployed(self, directory: str) -> bool | None:
+        """Whether something of this deployment exists, running or not; None: cannot be seen."""
+        if self.state in {"hung", "down"}:
+            return None
+        return bool(self.of(directory))
+
+    def of(self, directory: str) -> tuple[Container, ...]:
+        """The containers that compose made from this directory, or for a project of its name."""
+        names = {basename(directory)}
+        return tuple(c for c in self.containers if c.directory == directory or c.project in names)
+
+
+def parse_docker(answer: Answer) -> Engine:
+    """What ``probe_docker.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
+    match rows({"docker": answer}, "docker"):
+        case [["engine", state, version, compose], *found] if state in STATES:
+            containers = tuple(_container("\t".join(line)) for line in found)
+            if containers and state != "ok":
+                raise UnparsableError(f"docker is {state} and yet has containers")
+            return Engine(state, _known(version), _known(compose), containers)
+    raise UnparsableError("docker does not start with the state of its daemon")
+
+
+def _known(version: str) -> str:
+    return "" if version == "-" else one_line(version)
+
+
+def _container(line: str) -> Container:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise UnparsableError("a container is no JSON") from None
+    if not isinstance(found, dict) or found.keys() != _FIELDS.keys():
+        raise UnparsableError("a container has other fields")
+    return Container(*(_value(found, name) for name in _FIELDS))
+
+
+def _value(found: dict[str, Any], name: str) -> Any:
+    value, kind = found[name], _FIELDS[name]
+    if type(value) is not kind:
+        raise UnparsableError(f"{name} of a container is no {kind.__name__}")
+    return one_line(value.removeprefix("/"), 512) if name == "name" else _shown(value)
+
+
+def _shown(value: Any) -> Any:
+    return one_line(value, 512) if isinstance(value, str) else value

@@ -1,0 +1,20 @@
+"""What the engine needs of a connection to a node; ``remote`` gives it, over SSH."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from kaitu.core.aspect import Answer
+from kaitu.core.command import Command, Done
+
+
+class Transport(Protocol):
+    """One node. Every method raises ``KaituError`` when no answer can be had or believed."""
+
+    async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
+        """The answers of the wanted fragments, by name; ``data`` maps each to its stdin."""
+
+    async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
+        """What each port said to a dial: ``open``, ``refused``, ``timeout``, ``unreachable``."""
+
+    async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
+        """Run one writing command, with the words by which the node's guard decides."""
