@@ -1,9 +1,9 @@
 """Kernel settings: the running value, and the value after a reboot.
 
-We own one file, ``/etc/sysctl.d/99-z-kaitu.conf``; others are only read, to find one that would win
-at boot. A key that leaves the spec leaves our file and keeps its running value until a reboot: the
-kernel has no default to go back to. An optional key always stands in the file, as ``-key``: the boot
-says nothing where the kernel lacks it, and it takes effect when a module brings it.
+We own one file, ``/etc/sysctl.d/99-z-kaitu.conf``; others are only read, to find one that would
+win at boot. A key that leaves the spec leaves our file and keeps its running value until a reboot:
+the kernel has no default to go back to. An optional key always stands in the file, as ``-key``:
+a boot says nothing where the kernel lacks it, and it takes effect when a module brings it.
 """
 
 import re
@@ -144,7 +144,7 @@ def _leaving(want: SysctlSpec, old: DropIn | None) -> str:
     text = old.content.decode(errors="replace") if old else ""
     wanted = {s.name for s in want.settings}
     gone = [key for key in re.findall(r"^-?([\w.-]+) =", text, re.MULTILINE) if key not in wanted]
-    return one_line(f" without {', '.join(gone)} (running values stay)", 400) if gone else ""
+    return f" without {one_line(', '.join(gone), 400)} (running values stay)" if gone else ""
 
 
 def _running_steps(want: SysctlSpec, facts: SysctlFacts) -> Plan:

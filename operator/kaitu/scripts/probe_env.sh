@@ -9,14 +9,12 @@
 probe_env() (
     IFS= read -r directory || return 1
     file=${KAITU_ROOT:-}$directory/.env
-    if [ -L "$file" ] || [ -e "$file" ] && [ ! -f "$file" ]; then
-        kind=irregular
-    elif [ ! -e "$file" ]; then
+    kind=irregular
+    if [ ! -L "$file" ] && [ ! -e "$file" ]; then
         kind=absent
-    elif [ -r "$file" ] && [ "$(stat -c %s "$file")" -le 1048576 ]; then
+    elif [ ! -L "$file" ] && [ -f "$file" ] && [ -r "$file" ] &&
+        [ "$(stat -c %s "$file")" -le 1048576 ]; then
         kind=present
-    else
-        kind=irregular
     fi
     printf 'file\t%s\n' "$kind"
     {

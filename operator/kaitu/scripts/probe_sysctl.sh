@@ -17,8 +17,8 @@ probe_sysctl() (
         wanted="$wanted$key "
     done
     sysctl_dropin "$root/etc/sysctl.d/$ours"
-    sysctl_names | sed "1,/^$ours\$/d" | while IFS= read -r name; do
-        sysctl_first "$name"
+    sysctl_names | sed -n "/^$ours\$/,\$p" | while IFS= read -r name; do
+        [ "$name" = "$ours" ] || sysctl_first "$name"
     done
     # with systemd this file counts only where a link in sysctl.d leads to it
     [ -d "$root/run/systemd/system" ] || sysctl_file /etc/sysctl.conf
