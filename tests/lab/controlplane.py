@@ -59,7 +59,7 @@ class ControlPlane:
 
     def kubeconfig_for(self, user: str, groups: tuple[str, ...] = ()) -> Path:
         """A file with a token of this user, who may do only what RBAC gives."""
-        own = self._only_own("a user of its own choice")
+        own = self._only_own("users by any name")
         path = self.state / f"{user.replace(':', '_')}.kubeconfig"
         path.touch(mode=0o600)
         path.write_text(_kubeconfig(own.url, own.ca, own.tokens.issue(user, groups)))
@@ -84,7 +84,9 @@ class ControlPlane:
 
     def _only_own(self, what: str) -> "_Own":
         if not self._own:
-            raise LabError(f"KAITU_TEST_KUBECONFIG names a cluster that is not ours: no {what}")
+            raise LabError(
+                f"KAITU_TEST_KUBECONFIG names a cluster that is not ours: it lacks {what}"
+            )
         return self._own
 
 
