@@ -111,10 +111,18 @@ def parse(text: str) -> Policy:
         raise KaituError(Reason.INVALID_SPEC, told(error, root="policy")) from None
 
 
-def check_spec(policy: Policy, spec: NodeSpec) -> None:
-    """Raise ``KaituError`` for the first thing that the policy does not let this spec ask for."""
+def denied(policy: Policy, spec: NodeSpec) -> dict[str, KaituError]:
+    """By section, the first thing that the policy does not let it ask for; the others go on.
+
+    The deployment directory is also where ``.env`` is: a denied one stops both sections.
+    """
+    found: dict[str, KaituError] = {}
     for rule, field in _denied(policy, spec):
-        raise KaituError(Reason.POLICY_DENIED, f"policy rule {rule} does not allow {field}")
+        error = KaituError(Reason.POLICY_DENIED, f"policy rule {rule} does not allow {field}")
+        section = field.split(".")[1]
+        for name in ("compose", "env") if rule == "directories" else (section,):
+            found.setdefault(name, error)
+    return found
 
 
 def _denied(policy: Policy, spec: NodeSpec) -> Iterator[tuple[str, str]]:

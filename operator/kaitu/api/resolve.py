@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kaitu.api.node import NodeSpec
-from kaitu.api.policy import Policy
+from kaitu.api.policy import Policy, denied
 from kaitu.core.desired import DEFAULT_DIRECTORY, Desired, Reference
 from kaitu.core.errors import KaituError
 from kaitu.core.models import Mode
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
+from kaitu.core.sections import HealthSpec
 
 USE_LABEL: Final = "fleet.kaitu.io/use"
 USE_ENV: Final = "env"
@@ -39,11 +40,12 @@ def desired(
     return Desired(
         namespace=namespace,
         name=name,
-        sections=spec.sections,
+        sections={"health": HealthSpec(), **spec.sections},
         values=values,
         directory=directory or DEFAULT_DIRECTORY,
         protected=policy.protected,
         mode=spec.mode or Mode.ENFORCE,
+        refused=denied(policy, spec),
     )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from kaitu.api.policy import Policy
 from kaitu.cluster.api import Api
 from kaitu.cluster.events import Recorder
+from kaitu.cluster.found import Object
 from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
 from kaitu.controller.metrics import Metrics
 from kaitu.controller.store import Key, Record, Store
-from kaitu.engine.queue import Queue
+from kaitu.engine.queue import Priority, Queue
 from kaitu.engine.slots import Slots
 from kaitu.remote.pool import Pool
 
@@ -46,10 +47,17 @@ class App:
     stopping: bool = False
     lag: float = 0.0
     beat: float = 0.0
+    uses: dict[Key, frozenset[Object]] = field(default_factory=dict)
     queue: Queue[Key] = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.clock)
+
+    def reference_changed(self, at: Object) -> None:
+        """A Secret or ConfigMap is not as it was: its nodes look again."""
+        for key, objects in self.uses.items():
+            if at in objects:
+                self.queue.add(key, Priority.REFERENCE)
 
     def records(self) -> Iterable[Record]:
         return self.store.all()

@@ -41,6 +41,7 @@ def gone(app: App, key: Key, uid: str) -> None:
     app.store.drop(key)
     app.queue.forget(key)
     app.pool.forget(key)
+    app.uses.pop(key, None)
     app.slots.forget(key)
 
 

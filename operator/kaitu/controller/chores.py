@@ -4,12 +4,13 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
+from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.cluster.api import ApiError
 from kaitu.controller.app import App
 from kaitu.controller.arrivals import gone
 from kaitu.controller.publish import publish
 from kaitu.controller.reconcile import reconcile
-from kaitu.controller.store import GROUP, PLURAL, VERSION, Key, Record
+from kaitu.controller.store import Key, Record
 from kaitu.core.reasons import Reason
 from kaitu.engine import report, verdicts
 from kaitu.engine.report import Subject

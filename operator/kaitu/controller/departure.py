@@ -3,11 +3,12 @@
 import asyncio
 import logging
 
+from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.api.node import NodeSpec, validate
 from kaitu.cluster.api import ApiError, Missing
 from kaitu.controller.app import App
 from kaitu.controller.prepare import identity, session, way
-from kaitu.controller.store import FINALIZER, GROUP, PLURAL, VERSION, Record
+from kaitu.controller.store import FINALIZER, Record
 from kaitu.core.command import Command
 from kaitu.core.errors import KaituError
 from kaitu.engine.codes import check

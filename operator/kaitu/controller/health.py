@@ -35,4 +35,6 @@ class Health:
 
 
 def _watching() -> bool:
-    return any(task.get_name().startswith("watcher for kaitunodes") for task in asyncio.all_tasks())
+    return any(
+        task.get_name().startswith("watcher for kaitunodes") for task in asyncio.all_tasks()
+    )

@@ -1,11 +1,12 @@
 """/metrics, /healthz and /readyz on one port."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Check = Callable[[], str]  # empty when all is well, else what is wrong
 
 
@@ -30,7 +31,7 @@ async def serve(
     return runner
 
 
-def _verdict(check: Check) -> Callable[[web.Request], object]:
+def _verdict(check: Check) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         wrong = check()
         return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import kopf
 
+from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.cluster.api import Credentials
-from kaitu.controller.store import GROUP, PLURAL, VERSION
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def settings(grace: float) -> kopf.OperatorSettings:
     ours = kopf.OperatorSettings()
     ours.networking.request_timeout = 30
     ours.networking.connect_timeout = 5
-    ours.networking.error_backoffs = _Backoffs()  # type: ignore[assignment]  # re-iterable
+    ours.networking.error_backoffs = _Backoffs()
     ours.networking.enforce_retry_after = True
     ours.watching.server_timeout = random.uniform(290, 600)  # noqa: S311 - spreads the reconnects
     ours.watching.client_timeout = 660

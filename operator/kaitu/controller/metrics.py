@@ -133,7 +133,5 @@ def _disks(records: tuple[Record, ...]) -> Metric:
     )
     for record in records:
         for disk in record.memory.host.disks if record.memory.host else ():
-            gauge.add_metric(
-                [record.namespace, record.name, disk.mount], disk.used_percent / 100
-            )
+            gauge.add_metric([record.namespace, record.name, disk.mount], disk.used_percent / 100)
     return gauge

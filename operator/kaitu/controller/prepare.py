@@ -1,11 +1,11 @@
 """Before a visit: the spec validated, within the policy, its references resolved, the way known."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kaitu.api.node import ASPECTS, NodeSpec
-from kaitu.api.policy import allows_address, check_spec
+from kaitu.api.policy import allows_address
 from kaitu.api.resolve import desired, references, ssh_key
 from kaitu.controller.app import App
 from kaitu.controller.store import ADOPT, REQUESTED_AT, Record
@@ -45,10 +45,10 @@ def requested(record: Record) -> bool:
 
 async def prepare(app: App, record: Record, spec: NodeSpec) -> Prepared:
     """Resolve everything the visit needs; raises what stops the whole node."""
-    check_spec(app.policy, spec)
-    target = await way(app, record, spec)
     needed = references(spec)
+    app.uses[record.key] = _objects(record.namespace, spec, needed)
     values = {ref: await _read(app, record, ref) for ref in needed}
+    target = await way(app, record, spec)
     wanted = desired(record.namespace, record.name, spec, values, app.policy)
     versions = app.references.versions(record.namespace, needed)
     return Prepared(
@@ -59,6 +59,14 @@ async def prepare(app: App, record: Record, spec: NodeSpec) -> Prepared:
         managed=manage(ASPECTS.values(), wanted),
         revision=_revision(record.spec, versions),
     )
+
+
+def _objects(
+    namespace: str, spec: NodeSpec, needed: Iterable[Reference]
+) -> frozenset[tuple[str, str, str]]:
+    """The objects whose change concerns this node."""
+    key = ("Secret", namespace, spec.connection.private_key_secret_ref.name)
+    return frozenset({key, *((one.kind, namespace, one.name) for one in needed)})
 
 
 def _revision(spec: Mapping[str, Any], versions: Any) -> str:

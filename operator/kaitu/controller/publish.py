@@ -20,13 +20,10 @@ async def publish(
     app: App, record: Record, status: Mapping[str, Any], events: Sequence[Event] = ()
 ) -> bool:
     """Write the status if it differs, then send the events; False when the API did not take it."""
-    changed = list(report.changed(record.status, status))
-    if not changed:
-        return True
     if not app.leader.may_write():
         return False
     try:
-        body = await write(app.api, record.namespace, record.name, record.uid, status)
+        body = await write(app.api, app.store.get(record.key) or record, status)
     except ApiError as error:
         log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
         return False
@@ -53,4 +50,6 @@ async def announcement(app: App, record: Record, text: str) -> bool:
         "observedGeneration": current.generation,
         "lastTransitionTime": now,
     }
-    return await publish(app, current, {**current.status, "conditions": [*conditions, reconciling]})
+    return await publish(
+        app, current, {**current.status, "conditions": [*conditions, reconciling]}
+    )

@@ -36,14 +36,15 @@ async def reconcile(app: App, key: Key) -> float | None:
         return await _failed(app, record, error, BLIND)
     await keep_finalizer(app, record, spec)
     if spec.suspend:
-        return await _suspend(app, record)
+        await _suspend(app, record)
+        return None
     return await _turn(app, record, spec)
 
 
 async def _suspend(app: App, record: Record) -> None:
     findings = verdicts.suspended(record.status.get("conditions", ()))
     await publish(app, record, report.with_conditions(_subject(record), findings, _now()))
-    await app.pool.drop(record.key)
+    app.pool.forget(record.key)
 
 
 async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
@@ -56,7 +57,7 @@ async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
     except KaituError as error:
         return await _failed(app, record, error, pace)
     except TimeoutError:
-        await app.pool.drop(record.key)
+        app.pool.forget(record.key)
         late = KaituError(Reason.VISIT_DEADLINE, f"no end within {pace.timeout:g} s")
         return await _failed(app, record, late, pace)
     return await _finished(app, record, prepared, result)

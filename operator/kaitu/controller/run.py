@@ -101,7 +101,9 @@ async def _app(
     options: Options, api: Api, leader: Leader, namespace: str, metrics: Metrics
 ) -> App:
     installation = Installation(api, namespace)
-    writer = Writer(await installation.id(), await installation.raise_fence(), secrets.token_hex(8))
+    writer = Writer(
+        await installation.id(), await installation.raise_fence(), secrets.token_hex(8)
+    )
     log.info("leading; installation %s, fence %d", writer.installation, writer.counter)
     return App(
         api=api,
@@ -140,14 +142,16 @@ async def _work(app: App, health: Health, stop: asyncio.Event) -> int:
         )
     ]
     informer = asyncio.create_task(
-        watch(
-            see, app.api.credentials, app.namespaces, stop=leave, ready=listed, grace=3 * GRACE
-        )
+        watch(see, app.api.credentials, app.namespaces, stop=leave, ready=listed, grace=3 * GRACE)
     )
     rehook = asyncio.create_task(_rehook(listed, stop))
-    ends = [informer, asyncio.create_task(stop.wait()), asyncio.create_task(app.leader.lost.wait())]
+    ends = [
+        informer,
+        asyncio.create_task(stop.wait()),
+        asyncio.create_task(app.leader.lost.wait()),
+    ]
     await asyncio.wait([*ends, *beside], return_when=asyncio.FIRST_COMPLETED)
-    await _leave(app, workers)
+    await _leave(app)
     leave.set()
     for task in (*beside, *workers, rehook, *ends[1:]):
         task.cancel()
@@ -161,11 +165,11 @@ async def _rehook(listed: asyncio.Event, stop: asyncio.Event) -> None:
     _on_signals(stop)
 
 
-async def _leave(app: App, workers: list[asyncio.Task[None]]) -> None:
+async def _leave(app: App) -> None:
     """Finish the steps in hand, start none; then close what is open."""
     app.stopping = True
     log.info("stopping: %d visits finish their step in hand", app.queue.working)
     end = app.clock() + GRACE
     while app.queue.working and app.clock() < end:
         await asyncio.sleep(0.05)
-    await app.pool.close_all()
+    app.pool.close_all()

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kaitu.api.crd import GROUP
 from kaitu.engine.memory import Memory
 
-GROUP: Final = "fleet.kaitu.io"
-VERSION: Final = "v1alpha1"
-PLURAL: Final = "kaitunodes"
 FINALIZER: Final = f"{GROUP}/release"
 REQUESTED_AT: Final = f"{GROUP}/requestedAt"
 ADOPT: Final = f"{GROUP}/adopt"

@@ -29,7 +29,8 @@ class Desired:
     """Everything one visit needs to know about what the node should be.
 
     ``sections`` holds the present sections of the spec by aspect name; ``values`` what each
-    reference resolves to, or the error that says why it does not.
+    reference resolves to, or the error that says why it does not; ``refused`` why the policy does
+    not let a section be managed.
     """
 
     namespace: str
@@ -39,6 +40,7 @@ class Desired:
     directory: str = DEFAULT_DIRECTORY
     protected: frozenset[str] = PROTECTED_NAMES
     mode: Mode = Mode.ENFORCE
+    refused: Mapping[str, KaituError] = field(default_factory=dict)
 
     def value(self, reference: Reference) -> Secret:
         """The referenced value; raises the ``KaituError`` that names what is missing."""

@@ -9,7 +9,10 @@ from kaitu.core.reasons import Reason
 FINE: Final = frozenset({"OK", "SAME", "STARTED"})
 
 MEANING: Final[dict[str, tuple[Reason, str]]] = {
-    "ECONFLICT": (Reason.CONFLICT, "the file changed since it was looked at; it was left as it is"),
+    "ECONFLICT": (
+        Reason.CONFLICT,
+        "the file changed since it was looked at; it was left as it is",
+    ),
     "EBUSY": (Reason.NODE_BUSY, "another writer holds the node's lock"),
     "ELOCK": (Reason.WRITE_FAILED, "the node's lock cannot be used"),
     "ESHORT": (Reason.CONNECTION_LOST, "the data did not arrive whole; nothing was changed"),

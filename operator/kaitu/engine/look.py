@@ -48,7 +48,7 @@ class Sight:
 
 
 def manage(aspects: Iterable[Aspect[Any, Any, Any]], desired: Desired) -> tuple[Managed, ...]:
-    """The aspects whose section is present, in an order in which each comes after what it reads."""
+    """The aspects whose section is present, each after those that it reads."""
     present = {a.name: _managed(a, desired) for a in aspects if a.name in desired.sections}
     ordered: dict[str, Managed] = {}
 
@@ -68,6 +68,8 @@ def _managed(aspect: Aspect[Any, Any, Any], desired: Desired) -> Managed:
     mode = getattr(section, "mode", None) or desired.mode
     if desired.mode is Mode.OBSERVE:
         mode = Mode.OBSERVE
+    if refusal := desired.refused.get(aspect.name):
+        return Managed(aspect, refusal, mode)
     try:
         return Managed(aspect, aspect.want(section, desired), mode)
     except KaituError as error:

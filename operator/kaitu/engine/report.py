@@ -1,13 +1,13 @@
 """From a visit to the status of the resource and its events. Pure; ``now`` is an argument."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from kaitu.core.outcome import Outcome, State
 from kaitu.core.plan import Plan
-from kaitu.core.reasons import Condition, Reason
+from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.core.text import canonical, digest
 from kaitu.engine import verdicts
 from kaitu.engine.verdicts import Findings
@@ -50,7 +50,7 @@ def with_conditions(subject: Subject, findings: Findings, now: datetime) -> dict
 
 
 def of_failure(subject: Subject, findings: Findings, now: datetime) -> dict[str, Any]:
-    """The status after a visit that saw nothing: what was seen before stays, as a report of then."""
+    """The status after a visit that saw nothing: what was seen before stays, as of then."""
     status = with_conditions(subject, findings, now)
     status["observedGeneration"] = subject.generation
     status["aspects"] = [
@@ -74,7 +74,7 @@ def of_visit(
     status["aspects"] = [_aspect(outcome) for outcome in visit.outcomes.values()]
     status["connection"] = connection
     status |= _drift(visit, old, now) | _plan(visit)
-    status["revision"] = _revision(subject, findings, status)
+    status["revision"] = _revision(subject, findings, status.pop("held", None))
     if subject.handled:
         status["handled"] = dict(subject.handled)
     if any(outcome.applied for outcome in visit.outcomes.values()):
@@ -98,7 +98,7 @@ def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Ev
 
 
 def _turned(kind: Condition, finding: verdicts.Finding) -> Event:
-    good = finding.verdict is verdicts.Verdict.TRUE
+    good = finding.verdict is Verdict.TRUE
     text = f"{kind} is {finding.verdict}: {finding.message or finding.reason}"
     return Event(str(finding.reason), text, warning=not good)
 
@@ -150,23 +150,22 @@ def _plan(visit: Visit) -> dict[str, Any]:
         if outcome.state in _SHOWN
         for step in _shown(outcome)
     ]
-    return {"plan": {"digest": digest(canonical(steps))[:16], "steps": steps[:50]}} if steps else {}
+    return (
+        {"plan": {"digest": digest(canonical(steps))[:16], "steps": steps[:50]}} if steps else {}
+    )
 
 
 def _shown(outcome: Outcome) -> Plan:
     return outcome.left or outcome.drift
 
 
-def _revision(
-    subject: Subject, findings: Findings, status: Mapping[str, Any]
-) -> dict[str, Any]:
+def _revision(subject: Subject, findings: Findings, held: str | None) -> dict[str, Any]:
     revision = {**subject.status.get("revision", {}), "desired": subject.revision}
-    if findings[Condition.IN_SYNC].verdict is verdicts.Verdict.TRUE:
+    if findings[Condition.IN_SYNC].verdict is Verdict.TRUE:
         revision["applied"] = subject.revision
     revision.pop("held", None)
-    if held := status.get("held"):
+    if held:
         revision["held"] = held
-    status.pop("held", None)  # type: ignore[attr-defined]
     return revision
 
 
@@ -180,8 +179,3 @@ def _visited(subject: Subject, status: dict[str, Any], now: datetime) -> dict[st
 
 def _parse(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    """The top-level keys that differ; empty means that nothing needs to be written."""
-    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))

@@ -49,14 +49,14 @@ def backoff(retry: Retry, attempt: int, pace: Pace, chance: float) -> float:
         first = pace.first_retry
     if retry is Retry.CONFLICT and attempt <= CONFLICTS_AT_ONCE:
         return first
-    ceiling = min(most, first * 2 ** min(attempt - 1, 16))
+    ceiling = min(most, first * float(2 ** min(attempt - 1, 16)))
     return ceiling * (0.5 + 0.5 * chance)
 
 
 def poll(attempt: int) -> float:
     """Seconds until a running job is looked at again."""
     first, most = POLL
-    return min(most, first * 1.5 ** min(attempt, 16))
+    return float(min(most, first * 1.5 ** min(attempt, 16)))
 
 
 def going_on(visit: Visit) -> bool:

@@ -56,7 +56,7 @@ def of_failure(error: KaituError, streak: int) -> Findings:
     findings = {layer: above(layer) for layer in LAYERS[:at]}
     findings[failing] = Finding(verdict, error.reason, error.message)
     findings |= {layer: _unseen(layer) for layer in LAYERS[at + 1 :]}
-    return summarise(findings, stalled=_stalling(error.reason) and error)
+    return summarise(findings, stalled=error if _stalling(error.reason) else None)
 
 
 def of_visit(visit: Visit, *, flapping: bool) -> Findings:
@@ -77,13 +77,13 @@ def of_visit(visit: Visit, *, flapping: bool) -> Findings:
     return findings
 
 
-def summarise(findings: Findings, *, stalled: Outcome | KaituError | None | bool) -> Findings:
+def summarise(findings: Findings, *, stalled: Outcome | KaituError | None) -> Findings:
     """Add ``Ready`` (the first layer that is not True, root causes first) and ``Stalled``."""
     bad = [findings[layer] for layer in LAYERS if findings[layer].verdict is not Verdict.TRUE]
     cause = next((f for f in bad if f.reason is not Reason.UNOBSERVED), bad[0] if bad else None)
     ready = cause or _good(Condition.READY)
     findings[Condition.READY] = ready
-    if isinstance(stalled, Outcome | KaituError):
+    if stalled:
         findings[Condition.STALLED] = Finding(Verdict.TRUE, stalled.reason, stalled.message)
     return findings
 
@@ -93,7 +93,9 @@ def suspended(old: Sequence[Mapping[str, Any]]) -> Findings:
     known = {c["type"]: c for c in old}
     findings = {
         layer: Finding(
-            Verdict(known[layer]["status"]), Reason(known[layer]["reason"]), known[layer]["message"]
+            Verdict(known[layer]["status"]),
+            Reason(known[layer]["reason"]),
+            known[layer]["message"],
         )
         if layer in known
         else Finding(Verdict.UNKNOWN, Reason.NOT_VISITED)

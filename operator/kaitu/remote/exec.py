@@ -41,14 +41,15 @@ class Exec(asyncssh.SSHClientSession[bytes]):
         cls, ssh: asyncssh.SSHClientConnection, line: str, data: bytes, most: int
     ) -> Outcome:
         """Run ``line`` with ``data`` on stdin; at most ``most`` bytes of answer are taken."""
-        channel, session = await ssh.create_session(
-            lambda: cls(data, most), line, encoding=None, request_pty=False
+        session = cls(data, most)
+        channel, _ = await ssh.create_session(
+            lambda: session, line, encoding=None, request_pty=False
         )
         try:
-            await session._ended  # noqa: SLF001 - our own class
+            await session._ended
         finally:
             channel.close()
-        return session._outcome()  # noqa: SLF001
+        return session._outcome()
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         """The request goes out right after this call; the input follows in the same flight."""

@@ -1,7 +1,7 @@
 """The only accepted shape of an answer, and what is made of it. Pure.
 
-A probe that lies is worse than one that fails: the whole stream must be one frame around the nonce
-of this very question, with the right length and digest, holding one JSON object of a closed schema.
+A probe that lies is worse than one that fails: the whole stream must be one frame around the
+nonce of this very question, with the right length and digest, and one JSON object inside.
 """
 
 import json

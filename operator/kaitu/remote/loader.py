@@ -31,12 +31,18 @@ def script_text(name: str) -> str:
 def argv(command: Command, nonce: str, guard_words: Sequence[str], sudo: bool) -> str:
     """The string to execute; ``guard_words`` are only given to scripts that write."""
     script = CATALOGUE[command.script]
-    text = script_text(command.script).encode()
     guard = tuple(guard_words) if script.writes else ()
-    words = (str(len(text)), digest(text), nonce, *guard, *command.words)
-    quoted = " ".join(f"'{word}'" for word in words)
-    prefix = "sudo -n -- " if sudo else ""
-    return f"{prefix}timeout -k 5 {script.seconds} sh -c '{LOADER}' kaitu {quoted}"
+    line = command_line(
+        script_text(command.script), script.seconds, (nonce, *guard, *command.words)
+    )
+    return f"sudo -n -- {line}" if sudo else line
+
+
+def command_line(text: str, seconds: int, words: Sequence[str]) -> str:
+    """How a shell is told to load ``text`` from stdin and run it with ``words``."""
+    sent = text.encode()
+    quoted = " ".join(f"'{word}'" for word in (str(len(sent)), digest(sent), *words))
+    return f"timeout -k 5 {seconds} sh -c '{LOADER}' kaitu {quoted}"
 
 
 def payload(command: Command) -> bytes:

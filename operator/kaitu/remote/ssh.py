@@ -262,7 +262,8 @@ def _login_failure(error: BaseException, watch: _Watch) -> KaituError:
     """Which layer of the handshake failed; no text of the node is repeated."""
     if isinstance(error, asyncssh.HostKeyNotVerifiable) or watch.key_seen:
         return KaituError(
-            Reason.HOST_KEY_CHANGED, "the node answers with a key that is not pinned; not logged in"
+            Reason.HOST_KEY_CHANGED,
+            "the node answers with a key that is not pinned; not logged in",
         )
     if isinstance(error, asyncssh.PermissionDenied):
         return KaituError(Reason.AUTH_FAILED, "the node refused the key")
