@@ -18,7 +18,7 @@ from kaitu.core.plan import Plan, Step
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import EnvSpec
-from kaitu.core.text import one_line
+from kaitu.core.text import MOST_SHOWN, one_line
 
 STATES: Final = frozenset({"same", "differs", "missing", "duplicate", "multiline", "unknown"})
 _MENDABLE: Final = frozenset({"differs", "missing", "duplicate"})
@@ -89,7 +89,7 @@ def plan(want: EnvWant, facts: EnvFacts) -> Plan:
     protected = [",".join(want.protected)] if want.protected else []
     command = Command("merge_env", (want.directory, str(len(data)), *protected), data)
     missing = all(facts.states[name] == "missing" for name in off)
-    names = ", ".join(off)
+    names = one_line(", ".join(off), MOST_SHOWN)
     return (
         Step(
             f"set {names} in .env", command, item=names, kind="missing" if missing else "changed"

@@ -18,7 +18,7 @@ from kaitu.core.errors import UnparsableError
 from kaitu.core.plan import Disrupts, Plan, Step
 from kaitu.core.reasons import Reason
 from kaitu.core.sections import SettingSpec, SysctlSpec
-from kaitu.core.text import MARK, digest, one_line, unbase64
+from kaitu.core.text import MARK, MOST_SHOWN, digest, one_line, unbase64
 
 DROP_IN: Final = "/etc/sysctl.d/99-z-kaitu.conf"
 _MODE: Final = "644"
@@ -154,10 +154,10 @@ def _running_steps(want: SysctlSpec, facts: SysctlFacts) -> Plan:
     data = "".join(f"{s.name}={_flat(s.value)}\n" for s, _ in changes).encode()
     texts = (f"{s.name}: {one_line(now or '')} -> {_flat(s.value)}" for s, now in changes)
     step = Step(
-        f"set {', '.join(texts)}",
+        one_line(f"set {', '.join(texts)}", MOST_SHOWN),
         Command("set_sysctl", (str(len(data)),), data),
         Disrupts.HOST,
-        item=", ".join(s.name for s, _ in changes),
+        item=one_line(", ".join(s.name for s, _ in changes), MOST_SHOWN),
     )
     return (step,)
 

@@ -10,6 +10,8 @@ from kaitu.core.errors import UnparsableError
 
 MARK: Final = "# kaitu-operator: written from the KaituNode, changes here are undone"
 """The first line of every cron file and sysctl drop-in of ours; scripts know it by heart, too."""
+MOST_SHOWN: Final = 1000
+"""Characters of a step's text or item: status takes little more."""
 
 
 def digest(data: bytes) -> str:
