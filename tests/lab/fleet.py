@@ -111,12 +111,13 @@ def wait(
 ) -> Seen:
     """The first state of the resource that passes ``check``; the last one seen if none does."""
 
+    last = Seen({"metadata": {}})
+
     def attempt() -> Seen | None:
         nonlocal last
         last = look(cluster, name)
         return last if check(last) else None
 
-    last = Seen({"metadata": {}})
     try:
         return until(attempt, timeout, f"{what} of {name}")
     except Exception as error:

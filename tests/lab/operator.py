@@ -32,7 +32,8 @@ class Operator:
         plane.kubectl("apply", "-f", str(BASE / "rbac.yaml"))
         http = f"127.0.0.1:{ports.free(1)[0]}"
         child = Child.start(
-            "env", f"KUBECONFIG={plane.kubeconfig_for(ACCOUNT)}", f"PYTHONPATH={ROOT / 'operator'}",
+            "env", f"KUBECONFIG={plane.kubeconfig_for(ACCOUNT)}",
+            f"PYTHONPATH={ROOT / 'operator'}",
             sys.executable, "-m", "kaitu.controller", "run", "--lease-namespace", "kaitu-system",
             "--http", http, "--log-level", level, *arguments, log=log,
         )  # fmt: skip

@@ -71,7 +71,7 @@ def settings(grace: float) -> kopf.OperatorSettings:
     ours.networking.connect_timeout = 5
     ours.networking.error_backoffs = _Backoffs()
     ours.networking.enforce_retry_after = True
-    ours.watching.server_timeout = random.uniform(290, 600)  # noqa: S311 - spreads the reconnects
+    ours.watching.server_timeout = random.randint(290, 600)  # noqa: S311 - spreads reconnects
     ours.watching.client_timeout = 660
     ours.watching.inactivity_timeout = 80
     ours.watching.reconnect_backoff = 1

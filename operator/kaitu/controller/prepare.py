@@ -1,4 +1,4 @@
-"""Before a visit: the spec validated, within the policy, its references resolved, the way known."""
+"""Before a visit: the spec is validated, its references are resolved, the way is known."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

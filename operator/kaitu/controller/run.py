@@ -156,6 +156,9 @@ async def _work(app: App, health: Health, stop: asyncio.Event) -> int:
     for task in (*beside, *workers, rehook, *ends[1:]):
         task.cancel()
     await asyncio.wait([informer], timeout=GRACE)
+    for task in (informer, *beside):
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            log.error("%s ended: %s", task.get_name(), error, exc_info=error)
     return 0 if stop.is_set() else 1
 
 
