@@ -89,6 +89,7 @@ END {
     if (newline) n--
     else sub(/!$/, "", line[n])
     if (n && sub(/^\357\273\277/, "", line[1])) bom = "\357\273\277"
+    if (n == 1 && line[1] == "" && !newline) n = 0
     for (i = 1; i <= n; i++) {
         walk(line[i])
         owner[i] = head

@@ -39,15 +39,15 @@ set_one() { # set_one KEY VALUE: sets `code`
     [ "$(squeeze "$(cat "$file")")" = "$wanted" ] || code=EREFUSED
 }
 
-answer=SAME detail=
+answer=SAME failed=
 while IFS= read -r line; do
     [ -n "$line" ] || continue
     set_one "${line%%=*}" "${line#*=}"
-    case $answer:$code in
-    SAME:* | OK:E*) answer=$code detail=${line%%=*} ;;
+    case $failed:$code in
+    :OK) answer=OK ;;
+    :E*) answer=$code failed=${line%%=*}, ;; # the comma: also an empty key has failed
     esac
 done <<DATA
 $data
 DATA
-[ "$answer" != OK ] || detail=
-finish "$answer" "$detail"
+finish "$answer" "${failed%,}"
