@@ -1,8 +1,8 @@
 import asyncio
 
 import pytest
-from engine.toy import Machine, Number, aspect, desired, orders
 
+from engine.toy import Machine, Number, aspect, desired, orders
 from kaitu.core.aspect import Problem
 from kaitu.core.models import Mode
 from kaitu.core.outcome import State

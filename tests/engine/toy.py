@@ -54,7 +54,7 @@ def aspect(
         parse=parse,
         plan=plan,
         problem=lambda _, __: problem,
-        report=lambda _, have: {},
+        report=lambda _, __: {},
         reads=reads,
     )
 

@@ -63,9 +63,8 @@ def test_the_status_says_so_truthfully(applied: str, cluster: Cluster) -> None:
     assert status["compose"]["version"] == "1.0.0"
     assert status["architecture"] == "k2v5"
     assert status["env"] == {"managed": 2, "inSync": 2, "protectedPresent": True}
-    assert {a["name"]: a["state"] for a in status["aspects"]} == {
-        name: "InSync" for name in ("sysctl", "cron", "env", "compose", "health")
-    }
+    states = {a["name"]: a["state"] for a in status["aspects"]}
+    assert states == dict.fromkeys(("sysctl", "cron", "env", "compose", "health"), "InSync")
     assert status["revision"]["applied"] == status["revision"]["desired"]
 
 

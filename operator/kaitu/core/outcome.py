@@ -22,7 +22,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One aspect after a visit. ``drift`` is what differed at first sight, ``left`` what still does."""
+    """One aspect after a visit: ``drift`` differed at first sight, ``left`` still does."""
 
     name: str
     state: State
