@@ -100,8 +100,4 @@ def _value(found: dict[str, Any], name: str) -> Any:
     value, kind = found[name], _FIELDS[name]
     if type(value) is not kind:
         raise UnparsableError(f"{name} of a container is no {kind.__name__}")
-    return one_line(value.removeprefix("/"), 512) if name == "name" else _shown(value)
-
-
-def _shown(value: Any) -> Any:
-    return one_line(value, 512) if isinstance(value, str) else value
+    return one_line(value.removeprefix("/"), 512) if isinstance(value, str) else value

@@ -73,12 +73,15 @@ class HostFacts:
 
 
 _ONCE: Final = frozenset(
-    "time boot os kernel arch cpus memTotal memAvailable load etc owner fence machine".split()
+    (
+        *("time", "boot", "os", "kernel", "arch", "cpus", "memTotal"),
+        *("memAvailable", "load", "etc", "owner", "fence", "machine"),
+    )
 )
 
 
 def parse_host(answer: Answer) -> HostFacts:
-    """What ``probe_host.sh`` printed. Raises ``UnparsableError`` where a line is not as it says."""
+    """What ``probe_host.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
     once: dict[str, list[str]] = {}
     many: dict[str, list[list[str]]] = {"disk": [], "ipv6": []}
     for name, *rest in rows({"host": answer}, "host"):
