@@ -75,6 +75,7 @@ class Reason(StrEnum):
     DIAL_UNREACHABLE = "DialUnreachable"
     BANNER_TIMEOUT = "BannerTimeout"
     NOT_SSH = "NotSSH"
+    LOGIN_TIMEOUT = "LoginTimeout"
     HOST_KEY_CHANGED = "HostKeyChanged"
     ALGORITHM_MISMATCH = "AlgorithmMismatch"
     AUTH_FAILED = "AuthFailed"
@@ -176,6 +177,7 @@ def _rows() -> dict[Reason, Row]:
         (s.DIAL_UNREACHABLE, reach, unknown, absent, "No route; check the network between operator and node."),
         (s.BANNER_TIMEOUT, reach, unknown, absent, "The port opens but sshd says nothing; the host may be frozen or overloaded."),
         (s.NOT_SSH, reach, no, absent, "Something else listens on this port; check spec.connection.port."),
+        (s.LOGIN_TIMEOUT, reach, unknown, absent, "sshd greets but does not let anybody in; look at its load, its DNS and PAM."),
         (s.HOST_KEY_CHANGED, reach, no, person, "Reinstalled? Put the new key into spec.connection.hostKeys. If not, do not log in: it may not be your machine."),
         (s.ALGORITHM_MISMATCH, reach, no, fix, "sshd offers only algorithms that are not accepted; update OpenSSH on the node."),
         (s.AUTH_FAILED, reach, no, slow, "The key was refused; check spec.connection.user and authorized_keys."),
