@@ -7,23 +7,27 @@ from typing import Any, Final
 import asyncssh
 
 MOST_STDERR: Final = 4096
+FLOOD: Final = 1 << 16
+WINDOW: Final = 1 << 18
+"""Bytes that the node may send before we have looked at them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended. ``status`` is None when it was killed or the connection broke."""
+    """How a command ended. ``status`` is None when a signal ended it, or nobody said."""
 
-    stdout: bytes
-    stderr: bytes
-    status: int | None
-    overflow: bool
-    lost: bool
+    stdout: bytes = b""
+    stderr: bytes = b""
+    status: int | None = None
+    overflow: bool = False
+    lost: bool = False
 
 
 class Exec(asyncssh.SSHClientSession[bytes]):
-    """The session of one command. ``run`` is all that others use.
+    """The session of one command; ``run`` it once.
 
-    asyncssh's own ``run`` collects without bound and waits a round trip before it sends input.
+    asyncssh's own ``run`` collects without bound, and waits a round trip before it sends input.
+    ``sent`` says whether the request may have reached the node.
     """
 
     def __init__(self, data: bytes, most: int) -> None:
@@ -31,29 +35,29 @@ class Exec(asyncssh.SSHClientSession[bytes]):
         self._most = most
         self._out = bytearray()
         self._err = bytearray()
+        self._complaints = 0
         self._status: int | None = None
         self._overflow = False
-        self._broken: Exception | None = None
-        self._ended = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.sent = False
 
-    @classmethod
-    async def run(
-        cls, ssh: asyncssh.SSHClientConnection, line: str, data: bytes, most: int
-    ) -> Outcome:
-        """Run ``line`` with ``data`` on stdin; at most ``most`` bytes of answer are taken."""
-        session = cls(data, most)
-        channel, _ = await ssh.create_session(
-            lambda: session, line, encoding=None, request_pty=False
+    async def run(self, ssh: asyncssh.SSHClientConnection, line: str) -> Outcome:
+        """Run ``line``. Raises what asyncssh raises when there is no channel or no connection.
+
+        When it is cancelled or sees an overflow, the connection must be given up: sshd keeps the
+        channel for as long as the command lives, and allows few of them.
+        """
+        await ssh.create_session(
+            lambda: self, line, encoding=None, request_pty=False, window=WINDOW
         )
-        try:
-            await session._ended
-        finally:
-            channel.close()
-        return session._outcome()
+        await self._ended
+        lost = self._status is None and not self._overflow and ssh.is_closed()
+        return Outcome(bytes(self._out), bytes(self._err), self._status, self._overflow, lost)
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        """The request goes out right after this call; the input follows in the same flight."""
+        """asyncssh sends the request right after this call; the input follows in its wake."""
         self._channel = chan
+        self.sent = True
         asyncio.get_running_loop().call_soon(self._send)
 
     def _send(self) -> None:
@@ -61,26 +65,27 @@ class Exec(asyncssh.SSHClientSession[bytes]):
             self._channel.write(self._data)
             self._channel.write_eof()
         except OSError:
-            pass  # the channel is closed already, and connection_lost has said why
+            pass  # the channel has closed meanwhile, which ends the command for us, too
 
     def data_received(self, data: bytes, datatype: Any) -> None:
+        if self._overflow:
+            return
         if datatype:
             self._err += data[: MOST_STDERR - len(self._err)]
-            return
-        if len(self._out) + len(data) > self._most:
+            self._complaints += len(data)
+        else:
+            self._out += data
+        if len(self._out) > self._most or self._complaints > FLOOD:
             self._overflow = True
-            self._channel.abort()
-            return
-        self._out += data
+            self._out.clear()
+            self._end()
 
     def exit_status_received(self, status: int) -> None:
         self._status = status
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._broken = exc
+    def connection_lost(self, _: Exception | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
         if not self._ended.done():
             self._ended.set_result(None)
-
-    def _outcome(self) -> Outcome:
-        lost = self._broken is not None and not self._overflow
-        return Outcome(bytes(self._out), bytes(self._err), self._status, self._overflow, lost)

@@ -2,21 +2,25 @@
 
 import asyncio
 import random
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kaitu.remote.ssh import Connection, Denied, Target, connect
+from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Reason
+from kaitu.remote.connection import Connection
+from kaitu.remote.ssh import Target, connect
+from kaitu.remote.wire import Denied
 
 LONGEST: Final = 3600.0
-"""A connection outlives a revoked key or a changed policy for at most this many seconds."""
+"""Seconds: a connection would outlive a revoked key or a new host key."""
 AT_ONCE: Final = 100
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
     connection: Connection
+    target: Target
     until: float
 
 
@@ -24,9 +28,10 @@ class _Kept:
 class Pool:
     """Connections by node. ``session`` gives an open one; a new target ends the old one."""
 
-    clock: Callable[[], float] = time.monotonic
+    longest: float = LONGEST
     _kept: dict[Hashable, _Kept] = field(default_factory=dict)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _closed: bool = False
 
     async def session(
         self, node: Hashable, target: Target, denied: Denied, *, fresh: bool = False
@@ -38,18 +43,35 @@ class Pool:
         self.forget(node)
         async with self._gate:
             connection = await connect(target, denied)
-        lifetime = LONGEST * random.uniform(0.8, 1.0)  # noqa: S311 - spreads the reconnects
-        self._kept[node] = _Kept(connection, self.clock() + lifetime)
+        self._keep(node, connection, target)
         return connection
 
     def _usable(self, kept: _Kept, target: Target, denied: Denied) -> bool:
-        fits = kept.connection.alive and kept.connection.target == target
-        return fits and self.clock() < kept.until and denied(kept.connection.address) is None
+        fits = kept.connection.alive and kept.target == target
+        young = asyncio.get_running_loop().time() < kept.until
+        return fits and young and denied(kept.connection.address) is None
+
+    def _keep(self, node: Hashable, connection: Connection, target: Target) -> None:
+        """Jitter spreads the reconnects of a fleet that was reached all at once."""
+        if self._closed:
+            connection.abort()
+            raise KaituError(Reason.CONNECTION_LOST, "the operator is stopping")
+        self.forget(node)
+        loop = asyncio.get_running_loop()
+        lifetime = self.longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        self._kept[node] = _Kept(connection, target, loop.time() + lifetime)
+        loop.call_later(lifetime, self._retire, node, connection)
+
+    def _retire(self, node: Hashable, connection: Connection) -> None:
+        """End what nobody asks for any more; a command in hand is left to finish."""
+        kept = self._kept.get(node)
+        if kept and kept.connection is connection and not connection.busy:
+            self.forget(node)
 
     def forget(self, node: Hashable) -> None:
         """End the node's connection, if there is one."""
         if kept := self._kept.pop(node, None):
-            kept.connection.abort()
+            kept.connection.close()
 
     def describe(self, node: Hashable) -> dict[str, Any]:
         """``status.connection`` of the node's open connection; empty without one."""
@@ -60,6 +82,8 @@ class Pool:
         return {"hostKeyFingerprint": found.fingerprint, "address": found.address}
 
     def close_all(self) -> None:
+        """End every connection, also those that are still being made."""
+        self._closed = True
         for node in list(self._kept):
             self.forget(node)
 

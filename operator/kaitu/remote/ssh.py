@@ -1,33 +1,48 @@
-"""One SSH connection to one node, and bounded commands over it. The only home of asyncssh."""
+"""Logging in to a node: a pinned host key or nothing, and a reason for every layer that fails."""
 
 import asyncio
-import errno
 import logging
-import secrets
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import asyncssh
 
-from kaitu.core.aspect import Answer
-from kaitu.core.command import CATALOGUE, Command, Done
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
-from kaitu.remote import dial, frame
-from kaitu.remote.exec import Exec, Outcome
-from kaitu.remote.loader import argv, payload
+from kaitu.remote.connection import Connection
+from kaitu.remote.wire import Denied, Wire, reach
 
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
 
-DIAL_SECONDS: Final = 5.0
-LOGIN_SECONDS: Final = 10.0
-RESOLVE_SECONDS: Final = 5.0
+_HOST_KEYS: Final = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+}
+_BUSY: Final = (b"Exceeded MaxStartups", b"Not allowed at this time")
+"""What sshd says instead of a greeting when it has too many callers, or too bad ones."""
 
-Denied = Callable[[str], str | None]
-"""The policy's rule against dialling an address, or None."""
+_SAYS: Final = {
+    Reason.HOST_KEY_CHANGED: "the node answers with a key that is not pinned; not logged in",
+    Reason.ALGORITHM_MISMATCH: "the node has no algorithm in common with us",
+    Reason.AUTH_FAILED: "the node refused the user or the key",
+    Reason.LOGIN_TIMEOUT: "sshd greets, but the login does not come to its end",
+    Reason.BANNER_TIMEOUT: "the port opens, but nothing is said",
+    Reason.NOT_SSH: "what answers does not speak SSH",
+    Reason.CONNECTION_LOST: "the connection broke during the login",
+}
+_TOO_MANY: Final = "Too many authentication failures"
+_BROKE: Final = Reason.CONNECTION_LOST
+_KINDS: Final = (
+    (asyncssh.HostKeyNotVerifiable, Reason.HOST_KEY_CHANGED),
+    (asyncssh.PermissionDenied, Reason.AUTH_FAILED),
+    (TimeoutError, Reason.LOGIN_TIMEOUT),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,236 +56,157 @@ class Target:
     host_keys: tuple[str, ...]
 
 
-def options(target: Target) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until the node has greeted, and from then on until it has let us in."""
+
+    banner: float = 10.0
+    login: float = 10.0
+
+
+_PATIENCE: Final = Patience()
+
+
+async def connect(target: Target, denied: Denied, patience: Patience = _PATIENCE) -> Connection:
+    """Dial, verify the host key, log in. Raises ``KaituError`` of the first layer that fails."""
+    settings = options(target)
+    wire = await reach(target.host, target.port, denied)
+    try:
+        return Connection(
+            await _login(target, wire, settings, patience), wire.address, target.user
+        )
+    except BaseException:
+        wire.close()
+        raise
+
+
+def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
     """The only options that are ever used: no files, no agent, no forwarding, no passwords."""
-    if not target.host_keys:
-        raise KaituError(Reason.HOST_KEY_CHANGED, "no host key is pinned")
-    name = f"[{target.host}]:{target.port}"
-    pinned = "".join(f"{name} {' '.join(key.split()[:2])}\n" for key in target.host_keys)
-    return {
-        "username": target.user,
-        "client_keys": [_key(target.private_key)],
-        "known_hosts": asyncssh.import_known_hosts(pinned),
-        "host_key_alias": None,
-        "config": None,
-        "agent_path": None,
-        "agent_forwarding": False,
-        "x11_forwarding": False,
-        "x509_trusted_certs": None,
-        "gss_host": None,
-        "gss_kex": False,
-        "gss_auth": False,
-        "preferred_auth": "publickey",
-        "password_auth": False,
-        "kbdint_auth": False,
-        "host_based_auth": False,
-        "kex_algs": ["mlkem768x25519-sha256", "curve25519-sha256"],
-        "encryption_algs": [
+    pinned = _pinned(target.host_keys)
+    return asyncssh.SSHClientConnectionOptions(
+        username=target.user,
+        client_keys=[_private_key(target.private_key)],
+        known_hosts=(pinned, [], []),
+        server_host_key_algs=_host_key_algorithms(pinned),
+        config=None,
+        agent_path=None,
+        agent_forwarding=False,
+        x11_forwarding=False,
+        x509_trusted_certs=None,
+        gss_host=None,
+        gss_kex=False,
+        gss_auth=False,
+        preferred_auth="publickey",
+        password_auth=False,
+        kbdint_auth=False,
+        host_based_auth=False,
+        kex_algs=["mlkem768x25519-sha256", "curve25519-sha256"],
+        encryption_algs=[
             "aes256-gcm@openssh.com",
             "aes128-gcm@openssh.com",
             "chacha20-poly1305@openssh.com",
         ],
-        "login_timeout": LOGIN_SECONDS,
-        "keepalive_interval": 5,
-        "keepalive_count_max": 3,
-        "compression_algs": None,
-        "send_env": None,
-        "env": None,
-        "request_pty": False,
-        "encoding": None,
-    }
+        keepalive_interval=5,
+        keepalive_count_max=3,
+        compression_algs=None,
+        send_env=None,
+        env=None,
+        request_pty=False,
+        encoding=None,
+    )
 
 
-def _key(secret: Secret) -> asyncssh.SSHKey:
+def _pinned(lines: tuple[str, ...]) -> list[asyncssh.SSHKey]:
+    """The keys themselves, for no host pattern can miss then. asyncssh takes none as any."""
+    if not lines:
+        raise KaituError(Reason.INVALID_SPEC, "spec.connection.hostKeys is empty")
+    try:
+        return [asyncssh.import_public_key(line) for line in lines]
+    except (asyncssh.KeyImportError, ValueError):
+        raise KaituError(
+            Reason.INVALID_SPEC, "spec.connection.hostKeys has an entry that is no public key"
+        ) from None
+
+
+def _host_key_algorithms(pinned: list[asyncssh.SSHKey]) -> list[str]:
+    """Those of the pinned keys first; a node with another kind of key has a changed key then."""
+    kinds = [key.get_algorithm() for key in pinned] + list(_HOST_KEYS)
+    return [name for kind in dict.fromkeys(kinds) for name in _HOST_KEYS.get(kind, ())]
+
+
+def _private_key(secret: Secret) -> asyncssh.SSHKey:
     try:
         return asyncssh.import_private_key(secret.reveal())
     except (asyncssh.KeyImportError, ValueError):
         raise KaituError(Reason.KEY_INVALID, "the private key cannot be read") from None
 
 
-class Connection:
-    """An authenticated connection; one command at a time."""
+class _Client(asyncssh.SSHClient):
+    """Knows how far a login came. A key that is not pinned it refuses, as its base does."""
 
-    def __init__(self, ssh: asyncssh.SSHClientConnection, target: Target, address: str) -> None:
-        self._ssh = ssh
-        self._one_at_a_time = asyncio.Lock()
-        self.target = target
-        self.address = address
-        self.alive = True
+    ssh: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.ssh = conn
 
     @property
-    def fingerprint(self) -> str:
-        """SHA256 fingerprint of the key that the node answered with."""
-        key = self._ssh.get_server_host_key()
-        return str(key.get_fingerprint()) if key else ""
+    def greeted(self) -> bool:
+        return bool(self.ssh and self.ssh.get_extra_info("server_version"))
 
-    async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
-        """Ask for these fragments, each with its data, in one execution."""
-        words = tuple(f"{name}:{len(sent)}" for name, sent in data.items())
-        command = Command("probe", words, b"".join(data.values()))
-        return frame.fragments(await self._answer(command, ()), data.keys())
-
-    async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
-        """Run a writing command; raises OutcomeUnknown when its answer got lost."""
-        return frame.done(await self._answer(command, guard))
-
-    async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
-        return await dial.dial(self.address, ports)
-
-    async def _answer(self, command: Command, guard: tuple[str, ...]) -> Any:
-        nonce = secrets.token_hex(16)
-        root = self.target.user == "root"
-        line = argv(command, nonce, guard, sudo=not root)
-        async with self._one_at_a_time:
-            outcome = await self._run(command, line)
-        return frame.parse(_believable(outcome), nonce)
-
-    async def _run(self, command: Command, line: str) -> Outcome:
-        """A deadline missed or a stream too long costs the connection: its channel would leak."""
-        script = CATALOGUE[command.script]
-        try:
-            async with asyncio.timeout(script.seconds + 10):
-                return await Exec.run(self._ssh, line, payload(command), script.most_bytes)
-        except TimeoutError:
-            self.abort()
-            raise _broken(command, Reason.VISIT_DEADLINE, "no answer in time") from None
-        except asyncssh.ChannelOpenError:
-            self.abort()
-            raise KaituError(Reason.CHANNEL_REFUSED, "sshd refused a session") from None
-        except (asyncssh.Error, OSError):
-            self.abort()
-            raise _broken(command, Reason.CONNECTION_LOST, "the connection broke") from None
-        except BaseException:
-            self.abort()
-            raise
-
-    def abort(self) -> None:
-        self.alive = False
-        self._ssh.abort()
+    @property
+    def verified(self) -> bool:
+        return bool(self.ssh and self.ssh.get_server_host_key())
 
 
-def _broken(command: Command, reason: Reason, what: str) -> KaituError:
-    """Of a write whose answer got lost nobody can say whether it was done."""
-    if CATALOGUE[command.script].writes:
-        return KaituError(Reason.OUTCOME_UNKNOWN, f"{what} while {command.script} ran")
-    return KaituError(reason, what)
-
-
-def _believable(outcome: Outcome) -> bytes:
-    """The stream of a command that ended by itself with status 0; the rest has its own reason."""
-    if outcome.overflow:
-        raise KaituError(Reason.OUTPUT_OVERFLOW, "the node sent far more than an answer")
-    if outcome.lost:
-        raise KaituError(Reason.CONNECTION_LOST, "the connection broke")
-    if outcome.stderr.startswith(b"sudo:") and not outcome.stdout:
-        raise KaituError(Reason.NO_PRIVILEGE, "sudo asks for a password or is not allowed")
-    if outcome.status == 127 and b"sudo" in outcome.stderr:
-        raise KaituError(Reason.NO_PRIVILEGE, "sudo is not installed")
-    if outcome.status in {124, 137}:
-        raise KaituError(Reason.VISIT_DEADLINE, "the node did not finish in time")
-    if outcome.status != 0:
-        raise KaituError(
-            Reason.PROBE_REJECTED, f"the node's answer is not believed: status {outcome.status}"
-        )
-    return outcome.stdout
-
-
-async def connect(target: Target, denied: Denied) -> Connection:
-    """Dial, verify the host key, log in. Every phase has a deadline and a reason of its own."""
-    settings = options(target)
-    address = await _resolve(target)
-    if rule := denied(address):
-        raise KaituError(Reason.HOST_DENIED, f"{address} is denied by the policy rule {rule}")
-    sock = await _dial(address, target.port)
-    watch = _Watch()
+async def _login(
+    target: Target,
+    wire: Wire,
+    settings: asyncssh.SSHClientConnectionOptions,
+    patience: Patience,
+) -> asyncssh.SSHClientConnection:
+    client = _Client()
     try:
-        async with asyncio.timeout(LOGIN_SECONDS + 2):
-            ssh = await asyncssh.connect(
-                target.host, target.port, sock=sock, client_factory=lambda: watch, **settings
-            )
-    except BaseException as error:
-        sock.close()
-        if isinstance(error, asyncssh.Error | OSError | TimeoutError):
-            raise _login_failure(error, watch) from None
-        raise
-    return Connection(ssh, target, address)
+        async with asyncio.timeout(patience.banner + patience.login) as deadline:
+            with _greeting_due(client, deadline, patience.banner):
+                return await asyncssh.connect(
+                    wire.address,
+                    target.port,
+                    sock=wire,
+                    options=settings,
+                    client_factory=lambda: client,
+                )
+    except Exception as error:  # noqa: BLE001 - a hostile peer makes asyncssh raise anything
+        reason = _reason(error, client, wire.heard)
+        raise KaituError(reason, _SAYS[reason]) from None
 
 
-class _Watch(asyncssh.SSHClient):
-    """Remembers how far the handshake came, to name the layer that failed."""
+@contextmanager
+def _greeting_due(client: _Client, deadline: asyncio.Timeout, seconds: float) -> Iterator[None]:
+    def check() -> None:
+        if not client.greeted:
+            deadline.reschedule(0)
 
-    key_seen = False
-
-    def validate_host_public_key(self, *_: Any) -> bool:
-        """Called for keys that are not pinned; none of them is accepted."""
-        self.key_seen = True
-        return False
-
-
-async def _resolve(target: Target) -> str:
-    loop = asyncio.get_running_loop()
+    timer = asyncio.get_running_loop().call_later(seconds, check)
     try:
-        async with asyncio.timeout(RESOLVE_SECONDS):
-            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        raise KaituError(Reason.DNS_ERROR, f"no answer about {target.host}") from None
-    except socket.gaierror as error:
-        absent = error.errno in {socket.EAI_NONAME, socket.EAI_NODATA}
-        reason = Reason.DNS_NOT_FOUND if absent else Reason.DNS_ERROR
-        raise KaituError(reason, f"{target.host}: {error.strerror}") from None
-    return str(found[0][4][0])
+        yield
+    finally:
+        timer.cancel()
 
 
-_DIAL_REASONS: Final = {
-    errno.ECONNREFUSED: Reason.DIAL_REFUSED,
-    errno.ETIMEDOUT: Reason.DIAL_TIMEOUT,
-    errno.EMFILE: Reason.OBSERVER_DEGRADED,
-    errno.ENFILE: Reason.OBSERVER_DEGRADED,
-    errno.ENOBUFS: Reason.OBSERVER_DEGRADED,
-    errno.EADDRNOTAVAIL: Reason.OBSERVER_DEGRADED,
-}
-
-
-async def _dial(address: str, port: int) -> socket.socket:
-    """A connected socket to this very address: nothing is resolved a second time."""
-    where = f"{address} port {port}"
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise _dial_failure(where, error) from None
-    sock.setblocking(False)
-    try:
-        async with asyncio.timeout(DIAL_SECONDS):
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
-    except BaseException as error:
-        sock.close()
-        if isinstance(error, OSError):
-            raise _dial_failure(where, error) from None
-        raise
-    return sock
-
-
-def _dial_failure(where: str, error: OSError) -> KaituError:
-    if isinstance(error, TimeoutError):
-        return KaituError(Reason.DIAL_TIMEOUT, f"{where} does not answer")
-    reason = _DIAL_REASONS.get(error.errno or 0, Reason.DIAL_UNREACHABLE)
-    return KaituError(reason, f"{where}: {error.strerror or 'unreachable'}")
-
-
-def _login_failure(error: BaseException, watch: _Watch) -> KaituError:
-    """Which layer of the handshake failed; no text of the node is repeated."""
-    if isinstance(error, asyncssh.HostKeyNotVerifiable) or watch.key_seen:
-        return KaituError(
-            Reason.HOST_KEY_CHANGED,
-            "the node answers with a key that is not pinned; not logged in",
-        )
-    if isinstance(error, asyncssh.PermissionDenied):
-        return KaituError(Reason.AUTH_FAILED, "the node refused the key")
+def _reason(error: Exception, client: _Client, heard: bytes) -> Reason:
+    """The layer at which a login failed."""
+    if not client.greeted:
+        return _ungreeted(error, heard)
     if isinstance(error, asyncssh.KeyExchangeFailed):
-        return KaituError(Reason.ALGORITHM_MISMATCH, "no algorithm in common with the node")
-    if isinstance(error, asyncssh.ProtocolError | asyncssh.ProtocolNotSupported):
-        return KaituError(Reason.NOT_SSH, "what answers does not speak SSH")
-    if isinstance(error, TimeoutError) or "timeout" in str(error).lower():
-        return KaituError(Reason.BANNER_TIMEOUT, "the port opens, but the login does not proceed")
-    return KaituError(Reason.CONNECTION_LOST, "the connection broke during the login")
+        # With a pinned key shown, it was not proven: whoever answers has only its public half.
+        return Reason.HOST_KEY_CHANGED if client.verified else Reason.ALGORITHM_MISMATCH
+    if isinstance(error, asyncssh.ProtocolError) and error.reason.startswith(_TOO_MANY):
+        return Reason.AUTH_FAILED
+    return next((reason for kind, reason in _KINDS if isinstance(error, kind)), _BROKE)
+
+
+def _ungreeted(error: Exception, heard: bytes) -> Reason:
+    """Silence, or words: those of an sshd that turns us away, or those of something else."""
+    if heard and not heard.startswith(b"SSH-2"[: len(heard)]):
+        return _BROKE if heard.startswith(_BUSY) else Reason.NOT_SSH
+    return Reason.BANNER_TIMEOUT if isinstance(error, TimeoutError) else _BROKE

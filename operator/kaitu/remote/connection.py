@@ -1,0 +1,147 @@
+"""A node that has been logged in to: the engine's transport, one command at a time."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncssh
+
+from kaitu.core.aspect import Answer
+from kaitu.core.command import CATALOGUE, Command, Done
+from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Reason
+from kaitu.remote import dial, frame
+from kaitu.remote.exec import Exec, Outcome
+from kaitu.remote.loader import BAD_SCRIPT, argv, payload
+
+GRACE: Final = 10.0
+"""Seconds that a command may take longer than the limit that the node itself sets for it."""
+
+_TOOL: Final = "dd|sha256sum|sh|sudo|timeout"
+_NO_TOOL: Final = re.compile(
+    rf"\b(?:({_TOOL}): (?:command )?not found|(?:not found|Unknown command): ({_TOOL})\b)"
+)
+_NO_SUDO: Final = re.compile(
+    r"^sudo(-rs)?: |is not in the sudoers file|is not allowed to (execute|run) ", re.MULTILINE
+)
+_KILLED: Final = {124, 137}  # by the node's own `timeout`
+_UNFINISHED: Final = {Reason.CONNECTION_LOST, Reason.VISIT_DEADLINE}
+
+
+class Connection:
+    """An authenticated connection; ``alive`` until something broke or it was ended."""
+
+    def __init__(self, ssh: asyncssh.SSHClientConnection, address: str, user: str) -> None:
+        self._ssh = ssh
+        self._sudo = user != "root"
+        self._turn = asyncio.Lock()
+        self.address = address
+
+    @property
+    def alive(self) -> bool:
+        return not self._ssh.is_closed()
+
+    @property
+    def busy(self) -> bool:
+        return self._turn.locked()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA256 fingerprint of the key that the node answered with."""
+        key = self._ssh.get_server_host_key()
+        return str(key.get_fingerprint()) if key else ""
+
+    async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
+        """Ask for these fragments, each with its data, in one execution."""
+        words = tuple(f"{name}:{len(sent)}" for name, sent in data.items())
+        command = Command("probe", words, b"".join(data.values()))
+        return frame.fragments(await self._answer(command, ()), data.keys())
+
+    async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
+        """Run a writing command; OutcomeUnknown when nobody can say whether it was done."""
+        return frame.done(await self._answer(command, guard))
+
+    async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
+        return await dial.dial(self.address, ports)
+
+    async def _answer(self, command: Command, guard: tuple[str, ...]) -> Any:
+        nonce = secrets.token_hex(16)
+        line = argv(command, nonce, guard, sudo=self._sudo)
+        async with self._turn:
+            outcome = await self._run(command, line)
+        if error := failure(outcome, command.script):
+            raise _unknown(command, error)
+        return frame.parse(outcome.stdout, nonce)
+
+    async def _run(self, command: Command, line: str) -> Outcome:
+        """Anything but a clean end costs the connection: its channel would leak."""
+        script = CATALOGUE[command.script]
+        work, clean = Exec(payload(command), script.most_bytes), False
+        try:
+            async with asyncio.timeout(script.seconds + GRACE):
+                outcome = await work.run(self._ssh, line)
+            clean = not outcome.overflow
+        except Exception as error:  # noqa: BLE001 - a hostile peer makes asyncssh raise anything
+            found = self._broken(error, command.script)
+            raise (_unknown(command, found) if work.sent else found) from None
+        finally:
+            if not clean:
+                self.abort()
+        return outcome
+
+    def _broken(self, error: Exception, script: str) -> KaituError:
+        if isinstance(error, TimeoutError):
+            return KaituError(Reason.VISIT_DEADLINE, f"no answer to {script} in time")
+        if isinstance(error, asyncssh.ChannelOpenError) and self.alive:
+            return KaituError(Reason.CHANNEL_REFUSED, f"sshd refused a session for {script}")
+        return KaituError(Reason.CONNECTION_LOST, f"the connection broke during {script}")
+
+    def close(self) -> None:
+        """End it in good order; a command that still runs on it ends as ConnectionLost."""
+        self._ssh.close()
+
+    def abort(self) -> None:
+        self._ssh.abort()
+
+
+def failure(outcome: Outcome, script: str) -> KaituError | None:
+    """Why the stream of this command cannot be an answer. No text of the node is repeated."""
+    if outcome.overflow:
+        return KaituError(Reason.OUTPUT_OVERFLOW, f"{script} sent far more than an answer")
+    if outcome.lost:
+        return KaituError(Reason.CONNECTION_LOST, f"the connection broke during {script}")
+    if outcome.status in _KILLED:
+        return KaituError(Reason.VISIT_DEADLINE, f"{script} did not finish in time on the node")
+    if outcome.status == 0:
+        return None
+    return _refused(outcome.stderr.decode(errors="replace")) or _odd(outcome.status, script)
+
+
+def _refused(complaint: str) -> KaituError | None:
+    """What the shell or sudo said before a line of ours ran."""
+    if found := _NO_TOOL.search(complaint):
+        tool = found[1] or found[2]
+        reason = Reason.NO_PRIVILEGE if tool == "sudo" else Reason.TOOL_MISSING
+        return KaituError(reason, f"the node lacks {tool}")
+    if _NO_SUDO.search(complaint):
+        return KaituError(Reason.NO_PRIVILEGE, "sudo does not let the user run commands as root")
+    return None
+
+
+def _odd(status: int | None, script: str) -> KaituError:
+    if status == BAD_SCRIPT:
+        why = "did not arrive whole, so nothing of it ran"
+    elif status is None:
+        why = "was killed"
+    else:
+        why = f"ended with status {status}"
+    return KaituError(Reason.PROBE_REJECTED, f"the node's answer is not believed: {script} {why}")
+
+
+def _unknown(command: Command, error: KaituError) -> KaituError:
+    """Of a write that did not come to an end nobody can say whether it was done."""
+    if CATALOGUE[command.script].writes and error.reason in _UNFINISHED:
+        return KaituError(Reason.OUTCOME_UNKNOWN, error.message)
+    return error
