@@ -30,6 +30,10 @@ class Conflict(ApiError):
     """409: it exists already, or is no longer as it was read, or has another uid."""
 
 
+class Invalid(ApiError):
+    """422: the schema or a rule of the server refuses it."""
+
+
 class Unavailable(ApiError):
     """No answer, 429 or 5xx: the same request may succeed later, and may have succeeded."""
 
@@ -39,6 +43,7 @@ _KINDS: Final[dict[int, type[ApiError]]] = {
     403: Forbidden,
     404: Missing,
     409: Conflict,
+    422: Invalid,
     429: Unavailable,
 }
 

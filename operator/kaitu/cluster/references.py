@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote
 
 from kaitu.api.resolve import configmap_value, secret_value
 from kaitu.cluster.api import Api, ApiError, Body, Forbidden, Missing
@@ -154,13 +155,11 @@ class References:
 
     async def _ask(self, at: Object) -> Answer:
         kind, namespace, name = at
+        segment = quote(name, safe="")  # a slash in it must not make another path
+        path = f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{segment}"
         try:
-            return found(
-                await self._api.get(f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{name}")
-            )
+            return found(await self._api.get(path))
         except ApiError as error:
-            if not isinstance(error, Missing):
-                log.warning("%s %s/%s not read: %s", kind, namespace, name, error)
             return error.with_traceback(None)
 
     def _take(self, at: Object, answer: Answer, sent: float) -> None:
@@ -169,6 +168,10 @@ class References:
             self._known[at] = Known(answer, read=sent, asked=sent)
         elif take(known, answer, sent):
             self._changed(at)
+        else:
+            return
+        if isinstance(answer, ApiError) and not isinstance(answer, Missing):
+            log.warning("%s %s/%s not read: %s", *at, answer)
 
 
 def _body(answer: Answer, at: Object, reasons: Reasons) -> Body:

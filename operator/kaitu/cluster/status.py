@@ -49,7 +49,7 @@ async def write(api: Api, known: Known, status: Mapping[str, Any]) -> Body | Non
         if not patch:
             return None
         try:
-            return await api.patch(f"{path}/status", _body(known.uid, base.version, patch))
+            return await api.patch(f"{path}/status", _body(base.version, patch))
         except Missing:
             return None
         except Conflict:
@@ -69,8 +69,12 @@ async def _reread(api: Api, path: str, uid: str) -> _Base | None:
     return _Base(found["metadata"]["resourceVersion"], found.get("status") or {})
 
 
-def _body(uid: str, version: str, patch: Mapping[str, Any]) -> Body:
-    return {"metadata": {"uid": uid, "resourceVersion": version}, "status": patch}
+def _body(version: str, patch: Mapping[str, Any]) -> Body:
+    """The version is the lock, also against a namesake: no two objects ever share one.
+
+    A uid would be no lock here: the server ignores it in a patch of ``status`` (tried on 1.36).
+    """
+    return {"metadata": {"resourceVersion": version}, "status": patch}
 
 
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> Body:
