@@ -32,6 +32,7 @@ CATALOGUE: Final[dict[str, Script]] = {
         (
             "frame.sh",
             "probe_host.sh",
+            "docker.sh",
             "probe_docker.sh",
             "probe_sysctl.sh",
             "probe_cron.sh",
@@ -50,7 +51,18 @@ CATALOGUE: Final[dict[str, Script]] = {
     "merge_env": Script(
         (*_GUARD, "write.sh", "env_merge.sh", "env_replace.sh", "merge_env.sh"), seconds=30
     ),
-    "start_job": Script((*_GUARD, "start_job.sh"), seconds=30),
+    "start_job": Script(
+        (
+            *_GUARD,
+            "write.sh",
+            "env_merge.sh",
+            "env_replace.sh",
+            "docker.sh",
+            "job.sh",
+            "start_job.sh",
+        ),
+        seconds=30,
+    ),
 }
 
 

@@ -1,0 +1,77 @@
+"""A compose file, as far as more than one part of us must understand it. The rest is compose's."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Reason
+
+FILE: Final = "docker-compose.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeFile:
+    """``services`` are those that start without a profile, in the order of the file.
+
+    ``gate`` are the ones that others await with ``service_healthy``; ``once`` those that nobody
+    restarts, so that one that has ended well is in order.
+    """
+
+    services: tuple[str, ...]
+    gate: tuple[str, ...]
+    once: frozenset[str]
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes compose's own tags (!reset, !override) for what stands under them."""
+
+
+def _untagged(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+
+_Loader.add_multi_constructor("!", _untagged)
+
+
+def read(text: str) -> ComposeFile:
+    """Raises ``KaituError`` (ComposeInvalid); the text is not quoted, as it may hold secrets."""
+    try:
+        loaded = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise _invalid("is no YAML") from None
+    services = loaded.get("services") if isinstance(loaded, dict) else None
+    if not isinstance(services, dict) or not services:
+        raise _invalid("has no services")
+    active = {str(name): one for name, one in _known(services) if not one.get("profiles")}
+    if not active:
+        raise _invalid("has only services with profiles")
+    awaited = {name for one in active.values() for name in _awaited(one)}
+    once = {name for name, one in active.items() if one.get("restart") in {None, "no", False}}
+    gate = tuple(name for name in active if name in awaited)
+    return ComposeFile(tuple(active), gate, frozenset(once))
+
+
+def _known(services: Mapping[Any, Any]) -> Iterator[tuple[Any, dict[Any, Any]]]:
+    for name, one in services.items():
+        if not isinstance(one, dict):
+            raise _invalid("has a service that is no mapping")
+        yield name, one
+
+
+def _awaited(service: Mapping[Any, Any]) -> Iterator[str]:
+    """The services that must be healthy before this one starts."""
+    needs = service.get("depends_on")
+    for name, how in needs.items() if isinstance(needs, dict) else ():
+        if isinstance(how, dict) and how.get("condition") == "service_healthy":
+            yield str(name)
+
+
+def _invalid(what: str) -> KaituError:
+    return KaituError(Reason.COMPOSE_INVALID, f"the compose file {what}")

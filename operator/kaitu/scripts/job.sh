@@ -1,0 +1,249 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# What the detached job does, in parts; start_job.sh puts them together. Its words are in variables.
+#
+# Nothing is ever taken down: images are there before anything is swapped, and what waits behind the
+# gate is not touched while the gate is shut. What fails before the swap has changed nothing; what
+# fails after it is held on the node, until something of the input changes.
+conclude() { # conclude CODE [DETAIL]: what `finish` is in the job. An end is a result; nobody listens
+    case ${2:-} in
+    *[!A-Za-z0-9_./:@,=+-]*) set -- "$1" unprintable ;;
+    esac
+    rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml"
+    tries=1 old_key='' old_mac='' old_code=''
+    [ ! -s "$job/result.$kind" ] || read -r old_key old_mac old_code _ old_tries <"$job/result.$kind"
+    if [ "$old_key $old_mac" = "$key $sealed" ] && [ "$old_code" != OK ]; then
+        tries=$((${old_tries:-0} + 1))
+    fi
+    jot "result.$kind" "$key $sealed $1 ${2:--} $tries"
+    exit 0
+}
+
+jot() { # jot NAME TEXT: in the job's directory, on the disk before this returns
+    printf '%s\n' "$2" | dd of="$job/.new.$1" conv=fsync && mv -f "$job/.new.$1" "$job/$1" &&
+        flushed "$job"
+}
+
+phase() { # phase NAME: for people, and for the probe
+    printf '%s %s %s\n' "$kind" "$key" "$1" >"$job/.new.state" && mv -f "$job/.new.state" "$job/state"
+}
+
+now() {
+    date +%s
+}
+
+unlock() { # and leave the directory, so that the next writer's drafts are not cleared away
+    rm -f "$drafts".*
+    cd "$job" || finish EWRITE "$job"
+    command exec 9>&-
+}
+
+prepare() { # the .env as it will be, beside the staged file; the node's compose must accept both
+    phase prepare
+    hold
+    into "$directory"
+    env_recover
+    env_copy
+    merge_env "$copy" "$job/env.want" "$job/env" || finish "$code"
+    unlock
+    docker_answers
+    project=$(project_of "$directory") || finish EDOCKER
+    staged 60 config -q || finish EINVALID
+    services=$(staged 60 config --services) || finish EINVALID
+}
+
+staged() { # staged SECONDS WORD...: compose on what lies in the job's directory
+    seconds=$1
+    shift
+    compose_do "$seconds" "$job/docker-compose.yml" "$job/env" "$@"
+}
+
+live() { # live SECONDS WORD...: compose on what is in place
+    seconds=$1
+    shift
+    compose_do "$seconds" "$directory/docker-compose.yml" "$directory/.env" "$@"
+}
+
+docker_answers() { # a daemon that fell silent is no fault of the release
+    docker_do 10 version >/dev/null || finish EDOCKER
+}
+
+# ------------------------------------------------------------------------------------------ pull
+
+pull_all() {
+    deadline=$(($(now) + 1800)) attempt=1
+    [ "$jitter" -eq 0 ] || { phase jitter && sleep $(($(random) % (jitter + 1))); }
+    phase pull
+    for service in $services; do
+        until pull_one; do
+            [ "$attempt" -lt "$attempts" ] && [ $(($(now) + pause)) -lt "$deadline" ] ||
+                finish "$code" "$service"
+            attempt=$((attempt + 1))
+            sleep "$pause"
+        done
+    done
+}
+
+pull_one() { # else sets `code`, and in `pause` the seconds to wait; ends where waiting is no use
+    left=$((deadline - $(now)))
+    [ "$left" -gt 5 ] || left=5
+    complaint=$(staged "$left" pull -q "$service" 2>&1) && return 0
+    pull_code
+    case $code in
+    ENOIMAGE | ENOSPC) finish "$code" "$service" ;;
+    EPULL) pause=$((1 << attempt)) ;;
+    ERATELIMIT) pause=$(retry_after) ;;
+    esac
+    [ "$pause" -le 300 ] || pause=300
+    docker_answers
+}
+
+pull_code() {
+    case $complaint in
+    *toomanyrequests* | *'Too Many Requests'* | *' 429 '*) code=ERATELIMIT ;;
+    *'manifest unknown'* | *'not found'* | *'access denied'* | *'denied:'*) code=ENOIMAGE ;;
+    *'no space left'* | *'No space left'* | *'quota exceeded'*) code=ENOSPC ;;
+    *) code=EPULL ;;
+    esac
+}
+
+retry_after() { # what the registry said, where Docker passes it on; else longer from time to time
+    told=$(printf %s "$complaint" | sed -n 's/.*[Rr]etry-[Aa]fter: *\([0-9][0-9]*\)\(\.[0-9]*\)\{0,1\}s.*/\1/p' | head -n 1)
+    echo $((${told:-$((5 << (attempt - 1)))} + 1))
+}
+
+random() {
+    od -An -N3 -tu4 /dev/urandom | tr -d ' \n'
+}
+
+# ------------------------------------------------------------------------------------------ swap
+
+images_present() { # nothing may be missing when the swap begins
+    for image in $(staged 60 config --images); do
+        docker_do 10 image inspect --format '{{.Id}}' "$image" >/dev/null && continue
+        docker_answers
+        rm -f "$job/result.pull"
+        finish ENOTPULLED "$image"
+    done
+}
+
+swap() { # file and .env, under the lock; a mark before the first byte says that it has begun
+    phase swap
+    hold
+    into "$directory"
+    env_recover
+    env_copy
+    env_draft
+    merge_env "$copy" "$job/env.want" "$draft" || finish "$code"
+    jot pending "$key" || finish ENOSPC "$job"
+    if [ "$(digest "$draft")" != "$seen" ]; then
+        flush_file "$draft"
+        replace_env
+    fi
+    swap_file
+    unlock
+}
+
+swap_file() {
+    look docker-compose.yml
+    [ "$current" != "$file_sha" ] || return 0
+    begin 644
+    complaint=$(cat "$job/docker-compose.yml" 2>&1 >"$draft") || refuse "$complaint"
+    flush_file "$draft"
+    publish docker-compose.yml "$file_sha"
+}
+
+# ---------------------------------------------------------------------------------------- follow
+
+up() { # up SECONDS WORD...
+    seconds=$1
+    shift
+    complaint=$(live "$seconds" up -d --pull never --no-build --remove-orphans=false "$@" 2>&1)
+}
+
+pass_gate() { # the gate services alone; while they are not well nothing else is touched
+    [ -n "$gate" ] || return 0
+    phase gate
+    # shellcheck disable=SC2086 # names are words
+    up $((gate_seconds + 120)) --no-deps --wait --wait-timeout "$gate_seconds" $gate && return 0
+    docker_answers
+    # shellcheck disable=SC2086
+    assess $gate && bad=${gate%% *}
+    keep_held EGATE "$bad"
+}
+
+stop_leavers() { # services of our last record that the file lacks: stopped first, removed at the end
+    leavers=''
+    [ -s "$KAITU_STATE/record" ] || return 0
+    for service in $(awk 'NR > 1 { print $1 }' "$KAITU_STATE/record"); do
+        case " $(echo $services) " in
+        *" $service "*) ;;
+        *) leavers="$leavers $(containers_of "$service")" ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    [ -z "${leavers# }" ] || docker_do 120 stop $leavers >/dev/null
+}
+
+remove_leavers() {
+    # shellcheck disable=SC2086
+    [ -z "${leavers# }" ] || docker_do 60 rm $leavers >/dev/null
+}
+
+containers_of() { # containers_of SERVICE: ids, on one line
+    echo $(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1")
+}
+
+# A line per container: SERVICE STATE HEALTH EXIT POLICY RESTARTS IMAGE-ID ID-OF-ITS-TAG; a service
+# without one says absent.
+survey() { # survey SERVICE...
+    for service in "$@"; do
+        ids=$(containers_of "$service")
+        [ -n "$ids" ] || echo "$service absent - - - 0 - -"
+        for id in $ids; do
+            set -- $(docker_do 10 inspect --type container --format "$survey_format" "$id")
+            [ $# -eq 7 ] || continue
+            echo "$service $1 $2 $3 $4 $5 $6 $(docker_do 10 image inspect --format '{{.Id}}' "$7")"
+        done
+    done
+}
+survey_format='{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.RestartCount}} {{.Image}} {{.Config.Image}}'
+
+# Sets `bad` to the first service that is not as it should be, or fails if there is none. A service that
+# is never restarted and has ended well is as it should be.
+assess() {
+    sight=$(survey "$@")
+    bad=$(printf '%s\n' "$sight" | awk '
+        $2 == "running" && ($3 == "-" || $3 == "healthy") && $7 == $8 { next }
+        $2 == "exited" && $4 == 0 && $5 == "no" { next }
+        { print $1; exit }')
+    [ -z "$bad" ]
+}
+
+settle() { # settle SERVICE...: all well, and none was restarted for five seconds; else `bad` says who
+    deadline=$(($(now) + gate_seconds)) before=
+    while :; do
+        if assess "$@" && [ "$sight" = "$before" ]; then return 0; fi
+        [ "$(now)" -lt "$deadline" ] || break
+        before=$sight
+        [ -n "$bad" ] && sleep 1 || sleep 5
+    done
+    [ -n "$bad" ] || bad=$(restless)
+    return 1
+}
+
+restless() { # the first service whose line moved
+    printf '%s\n%s\n' "$before" "$sight" | sort | uniq -u | awk '{ print $1; exit }'
+}
+
+keep_held() { # keep_held CODE SERVICE: not tried again on this node until something of it changes
+    kept held "$key $sealed $1 ${2:--}"
+    finish "$1" "${2:--}"
+}
+
+keep_record() {
+    kept record "$key $version $file_sha $sealed
+$(printf '%s\n' "$sight" | awk '{ print $1, $7 }')"
+    rm -f "$KAITU_STATE/held" "$job/pending"
+    flushed "$job"
+}

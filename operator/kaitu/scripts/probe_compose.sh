@@ -1,0 +1,105 @@
+# shellcheck shell=sh disable=SC2030,SC2031 # the parts run in the subshell of the whole
+# Fragment compose: the compose file, and what the node remembers of its releases. Needs docker.sh.
+# Data: the deployment directory, then the managed lines of .env as they should be; these may be
+# secret: they go through pipes only, and nothing that depends on them is printed but same or differs.
+#
+# Lines: dir absent|present|unsafe; file SHA256|absent|unsafe;
+#        record KEY VERSION FILE-SHA256 same|differs, then service NAME IMAGE-ID for each of it;
+#        held KEY same|differs CODE SERVICE; pending KEY; job idle, or job running KIND KEY PHASE;
+#        result KIND KEY same|differs CODE DETAIL TRIES AGE, for each kind that has one.
+# Where there is a file and no record, to tell whether what runs is what the file says:
+#        hash SERVICE HASH, by the node's own compose; image REFERENCE ID (base64, of the local tag).
+probe_compose() (
+    IFS= read -r directory || return 1
+    sealed=$(seal) || sealed=none
+    place=${KAITU_ROOT:-}$directory
+    file=$(compose_file)
+    printf 'dir\t%s\nfile\t%s\n' "$(compose_directory)" "$file"
+    compose_record
+    compose_held
+    compose_job || return 1
+    for kind in pull up repair record; do compose_result "$kind"; done
+    case $file in
+    absent | unsafe) ;;
+    *) [ -s "$KAITU_STATE/record" ] || compose_hashes ;;
+    esac
+)
+
+compose_directory() {
+    if [ ! -e "$place" ] && [ ! -L "$place" ]; then
+        echo absent
+    elif [ -d "$place" ] && [ "$(cd -P "$place" && pwd -P)" = "$place" ]; then
+        echo present
+    else
+        echo unsafe
+    fi
+}
+
+compose_file() {
+    if [ -L "$place/docker-compose.yml" ]; then
+        echo unsafe
+    elif [ ! -e "$place/docker-compose.yml" ]; then
+        echo absent
+    elif [ -f "$place/docker-compose.yml" ] && sum=$(sha256sum <"$place/docker-compose.yml"); then
+        echo "${sum%% *}"
+    else
+        echo unsafe
+    fi
+}
+
+compose_same() { # compose_same SEAL
+    [ "$1" = "$sealed" ] && echo same || echo differs
+}
+
+compose_record() { # a record that is not whole is none
+    [ -s "$KAITU_STATE/record" ] || return 0
+    read -r key version sum mac <"$KAITU_STATE/record"
+    [ -n "$mac" ] || return 0
+    printf 'record\t%s\t%s\t%s\t%s\n' "$key" "$version" "$sum" "$(compose_same "$mac")"
+    awk 'NR > 1 && NF == 2 { print "service\t" $1 "\t" $2 }' "$KAITU_STATE/record"
+}
+
+compose_held() {
+    [ -s "$KAITU_STATE/held" ] || return 0
+    read -r key mac code service <"$KAITU_STATE/held"
+    printf 'held\t%s\t%s\t%s\t%s\n' "$key" "$(compose_same "$mac")" "$code" "${service:--}"
+}
+
+compose_job() { # the lock lives as long as the job or any child of it
+    [ ! -s "$KAITU_STATE/job/pending" ] || printf 'pending\t%s\n' "$(cat "$KAITU_STATE/job/pending")"
+    state=0
+    [ ! -e "$KAITU_STATE/job.lock" ] || flock -n -s -E 75 "$KAITU_STATE/job.lock" true || state=$?
+    case $state in
+    0) printf 'job\tidle\n' ;;
+    75)
+        kind='' key='' phase=''
+        [ ! -s "$KAITU_STATE/job/state" ] || read -r kind key phase <"$KAITU_STATE/job/state"
+        printf 'job\trunning\t%s\t%s\t%s\n' "${kind:--}" "${key:--}" "${phase:--}"
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+compose_result() { # compose_result KIND
+    [ -s "$KAITU_STATE/job/result.$1" ] || return 0
+    read -r key mac code detail tries <"$KAITU_STATE/job/result.$1"
+    age=$(($(date +%s) - $(stat -c %Y "$KAITU_STATE/job/result.$1")))
+    [ "$age" -ge 0 ] || age=0
+    printf 'result\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+        "$1" "$key" "$(compose_same "$mac")" "$code" "$detail" "$tries" "$age"
+}
+
+compose_hashes() { # nothing is printed where compose cannot read the two files
+    project=$(project_of "$directory") || return 0
+    dotenv=$directory/.env
+    [ -f "$dotenv" ] || dotenv=/dev/null
+    hashes=$(compose_do 10 "$directory/docker-compose.yml" "$dotenv" config --hash '*' 2>/dev/null) ||
+        return 0
+    printf '%s\n' "$hashes" | awk 'NF == 2 { print "hash\t" $1 "\t" $2 }'
+    docker_do 10 ps -a --filter "label=com.docker.compose.project=$project" --format '{{.ID}}' |
+        while read -r id; do
+            reference=$(docker_do 10 inspect --type container --format '{{.Config.Image}}' "$id")
+            printf 'image\t%s\t%s\n' "$(printf %s "$reference" | base64 -w0)" \
+                "$(docker_do 10 image inspect --format '{{.Id}}' "$reference" || echo -)"
+        done
+}

@@ -1,0 +1,50 @@
+# shellcheck shell=sh
+# Fragment docker: the daemon, and every container in one look. No data. Needs docker.sh.
+#
+# First line: engine missing|down|hung|ok VERSION COMPOSE, `-` for what is not known; then, if ok, one
+# JSON object per container, at most 200. Nothing of a container's environment is ever asked for.
+probe_docker() {
+    if ! command -v docker >/dev/null; then
+        printf 'engine\tmissing\t-\t-\n'
+        return
+    fi
+    version=$(docker_do 10 version --format '{{.Server.Version}}' 2>&1)
+    case $?:$version in
+    0:[0-9]*.[0-9]*) ;;
+    0:*) return 1 ;; # something that calls itself docker
+    124:* | 137:*) docker_silent hung && return ;;
+    *'Cannot connect'* | *'connection refused'* | *'no such file'*) docker_silent down && return ;;
+    *) docker_silent "$(docker_unit)" && return ;;
+    esac
+    plugin=$(docker_do 10 compose version --short 2>/dev/null) || plugin=-
+    containers=$(docker_containers) || containers=$(docker_containers) || return 1
+    printf 'engine\tok\t%s\t%s\n' "$(docker_word "$version")" "$(docker_word "${plugin#v}")"
+    [ -z "$containers" ] || printf '%s\n' "$containers"
+}
+
+docker_silent() { # docker_silent STATE: of the plugin nothing is asked, as it answers without a daemon
+    printf 'engine\t%s\t-\t-\n' "$1"
+}
+
+docker_unit() { # a daemon that answers with something else is down if its unit says so
+    case $(timeout -k 2 5 systemctl is-active docker.service) in
+    inactive | failed | deactivating) echo down ;;
+    *) echo hung ;;
+    esac
+}
+
+docker_word() {
+    printf %s "${1:--}" | tr -cd 'A-Za-z0-9.+~_-' | cut -c1-64
+}
+
+# Fails if a container went away between the two calls.
+docker_containers() {
+    ids=$(docker_do 10 ps -aq --no-trunc) || return 1
+    # shellcheck disable=SC2046 # ids are words
+    set -- $(printf '%s\n' "$ids" | head -n 200)
+    [ $# -gt 0 ] || return 0
+    docker_do 10 inspect --type container --format "$docker_format" "$@"
+}
+
+# shellcheck disable=SC2016 # a template of Docker's
+docker_format='{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},"imageID":{{json .Image}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"startedAt":{{json .State.StartedAt}},"finishedAt":{{json .State.FinishedAt}},"exitCode":{{json .State.ExitCode}},"oom":{{json .State.OOMKilled}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"dir":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}}}'
