@@ -99,6 +99,14 @@ def test_the_state_of_a_name(shell: Shell, root: Path, text: str, state: str) ->
     assert probed(shell, root, text, A="x").states == {"A": state}
 
 
+@pytest.mark.parametrize("text", ["A=$x", 'A="$x"', 'A="a$x"', "A=${x}"])
+def test_what_compose_expands_is_written_anew(shell: Shell, root: Path, text: str) -> None:
+    raw = text.removeprefix("A=").strip('"')
+
+    assert probed(shell, root, text, A=raw).states == {"A": "differs"}
+    assert probed(shell, root, f"A='{raw}'", A=raw).states == {"A": "same"}
+
+
 def test_nothing_is_taken_for_a_number(shell: Shell, root: Path) -> None:
     facts = probed(shell, root, "A=1.0\nB=0x10\nC=+1\nD=\nE=1", A="1", B="16", C="1", D="0", E="1")
 

@@ -33,7 +33,9 @@ def test_running_values_come_whole_and_zero_is_one(shell: Shell, root: Path) -> 
 def test_a_folder_and_a_path_that_climbs_are_no_keys(shell: Shell, root: Path) -> None:
     write(root, {"proc/sys/net/core/somaxconn": "1\n", "proc/sys/kernel/secret": "2\n"})
 
-    facts = probed(shell, root, "net.core", "net/../kernel/secret", "net...kernel.secret")
+    facts = probed(
+        shell, root, "net.core", "kernel/secret", "net/../kernel/secret", "net...kernel.secret"
+    )
 
     assert set(facts.running.values()) == {None}
 
@@ -55,7 +57,7 @@ def test_our_drop_in_comes_byte_for_byte(shell: Shell, root: Path) -> None:
 
 def test_what_lies_at_our_path_without_our_mark_is_foreign(shell: Shell, root: Path) -> None:
     path = root / sysctl.DROP_IN.lstrip("/")
-    for text in ("", f"{SOMAXCONN} = 1\n", f"\n{MARK}\n", f"{MARK} \n", "x" * 300_000):
+    for text in ("", f"{SOMAXCONN} = 1\n", f"\n{MARK}\n", f"{MARK} \n", f"{MARK}\n" * 5000):
         write(root, {sysctl.DROP_IN: text})
         assert probed(shell, root).foreign, text[:80]
 
@@ -72,6 +74,8 @@ def test_what_lies_at_our_path_without_our_mark_is_foreign(shell: Shell, root: P
 def test_only_what_is_applied_after_our_file_can_win(shell: Shell, root: Path) -> None:
     (root / "run/systemd/system").mkdir(parents=True)
     write(root, {"etc/sysctl.d/99-sysctl.conf": f"{SOMAXCONN}=1\n"})
+    write(root, {sysctl.DROP_IN: f"{MARK}\n{SOMAXCONN}=0\n"})
+    assert probed(shell, root, SOMAXCONN).later == {}
     write(root, {"usr/lib/sysctl.d/zz-vendor.conf": f"{SOMAXCONN} = 2\n"})
     write(root, {"run/sysctl.d/a.conf": f"{SOMAXCONN} = 3\n", "etc/sysctl.conf": f"{SOMAXCONN}=4"})
     write(root, {"etc/sysctl.d/zz-notes.txt": f"{SOMAXCONN} = 5\n"})
@@ -84,8 +88,8 @@ def test_only_what_is_applied_after_our_file_can_win(shell: Shell, root: Path) -
 def test_of_files_with_one_name_the_first_directory_wins(shell: Shell, root: Path) -> None:
     (root / "run/systemd/system").mkdir(parents=True)
     write(root, {"usr/lib/sysctl.d/z.conf": f"{SOMAXCONN} = 1\n", "run/sysctl.d/z.conf": "\n"})
+    write(root, {"run/sysctl.d/y.conf": f"{SOMAXCONN} = 3\n", "etc/sysctl.d/y.conf": "\n"})
     write(root, {"usr/lib/sysctl.d/zz.conf": f"{SOMAXCONN} = 2\n"})
-    (root / "etc/sysctl.d").mkdir(parents=True)
     (root / "etc/sysctl.d/zz.conf").symlink_to("/dev/null")
 
     assert probed(shell, root, SOMAXCONN).later == {}

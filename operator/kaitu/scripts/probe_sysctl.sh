@@ -93,14 +93,14 @@ sysctl_file() { # sysctl_file PATH: the settings of wanted keys in it
     done
 }
 
-# A key is in dots, or in slashes (then a dot is part of a name); patterns never beat a plain key.
+# A key is in dots, or in slashes (then a dot is part of a name). A comment is no key that anybody
+# wants, and a pattern never beats a plain key.
 sysctl_setting() { # sysctl_setting PATH LINE
     case $2 in
     *=*) sysctl_trim "${2%%=*}" && key=$trimmed ;;
     *) return 0 ;;
     esac
     case $key in
-    '#'* | ';'*) return 0 ;;
     -*) sysctl_trim "${key#-}" && key=$trimmed ;;
     esac
     case ${key%%/*} in
