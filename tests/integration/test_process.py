@@ -19,7 +19,6 @@ from lab.wait import until
 CC = "net.ipv4.tcp_congestion_control"
 FILE = "/proc/sys/net/ipv4/tcp_congestion_control"
 SYSCTL = {"settings": [{"name": CC, "value": "bbr"}]}
-NODE = {"engine": False}
 
 Start = Callable[[], Operator]
 
