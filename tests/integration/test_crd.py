@@ -14,7 +14,7 @@ from specs import Case, cases, good, kaitu_node, objects
 
 
 def refusal(cluster: Cluster, case: Case) -> str:
-    """What the server alone says against a spec, or nothing: kubectl's own checks are not asked."""
+    """What the server alone says against a spec, or nothing: kubectl's checks are not asked."""
     where = f"/apis/fleet.kaitu.io/v1alpha1/namespaces/{cluster.namespace}/kaitunodes"
     code, out, err = attempt(
         str(programs.kubectl()),

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, IPvAnyNetwork, ValidationError
 
 from kaitu.api.node import NodeSpec, told
-from kaitu.core.desired import PROTECTED_NAMES
+from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES
 from kaitu.core.errors import KaituError
 from kaitu.core.models import SpecModel
 from kaitu.core.reasons import Reason
@@ -112,33 +112,37 @@ def parse(text: str) -> Policy:
 
 
 def denied(policy: Policy, spec: NodeSpec) -> dict[str, KaituError]:
-    """By section, the first thing that the policy does not let it ask for; the others go on.
-
-    The deployment directory is also where ``.env`` is: a denied one stops both sections.
-    """
+    """By section, the first thing that the policy does not let it ask for; the others go on."""
     found: dict[str, KaituError] = {}
-    for rule, field in _denied(policy, spec):
-        error = KaituError(Reason.POLICY_DENIED, f"policy rule {rule} does not allow {field}")
-        section = field.split(".")[1]
-        for name in ("compose", "env") if rule == "directories" else (section,):
-            found.setdefault(name, error)
+    for section, rule, what in (*_directory(policy, spec), *_items(policy, spec)):
+        message = f"policy rule {rule} does not allow {what}"
+        found.setdefault(section, KaituError(Reason.POLICY_DENIED, message))
     return found
 
 
-def _denied(policy: Policy, spec: NodeSpec) -> Iterator[tuple[str, str]]:
-    """Each breach as the rule and the field with what it asks for."""
-    directory = spec.compose.directory if spec.compose else None
-    if directory and not _below(directory, policy.directories):
-        yield "directories", f"spec.compose.directory {directory}"
+_Breach = tuple[str, str, str]
+"""The section, the rule, and the field with what it asks for."""
+
+
+def _directory(policy: Policy, spec: NodeSpec) -> Iterator[_Breach]:
+    """The deployment directory is also where .env is: a denied one stops both sections."""
+    directory = (spec.compose and spec.compose.directory) or DEFAULT_DIRECTORY
+    if not _below(directory, policy.directories):
+        for section in ("compose", "env"):
+            if getattr(spec, section):
+                yield section, "directories", f"spec.compose.directory {directory}"
+
+
+def _items(policy: Policy, spec: NodeSpec) -> Iterator[_Breach]:
     for index, setting in enumerate(spec.sysctl.settings if spec.sysctl else ()):
         if not _matches(setting.name, policy.sysctl.prefixes):
-            yield "sysctl.prefixes", f"spec.sysctl.settings[{index}] {setting.name}"
+            yield "sysctl", "sysctl.prefixes", f"spec.sysctl.settings[{index}] {setting.name}"
     for index, entry in enumerate(spec.cron.entries if spec.cron else ()):
         if entry.runs_as not in policy.cron.users:
-            yield "cron.users", f"spec.cron.entries[{index}].user {entry.runs_as}"
+            yield "cron", "cron.users", f"spec.cron.entries[{index}].user {entry.runs_as}"
     for index, var in enumerate(spec.env.vars if spec.env else ()):
         if var.name.upper() in policy.protected:
-            yield "protectedEnv", f"spec.env.vars[{index}] {var.name}"
+            yield "env", "protectedEnv", f"spec.env.vars[{index}] {var.name}"
 
 
 def _below(directory: str, roots: tuple[str, ...]) -> bool:
