@@ -1,7 +1,6 @@
 """Small pure text functions that more than one layer needs."""
 
 import base64
-import binascii
 import hashlib
 import json
 from typing import Any, Final
@@ -47,7 +46,7 @@ def one_line(text: str, most: int = 80) -> str:
 def unbase64(text: str, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # of binascii, and of base64 itself for text beyond ASCII
         raise UnparsableError(f"{what} is not base64") from None
 
 
