@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from kaitu.core.aspect import Answer
 from kaitu.core.command import Done
@@ -17,7 +17,7 @@ from kaitu.core.reasons import Reason
 from kaitu.core.text import unbase64
 
 _FRAME: Final = re.compile(
-    rb"KNP1 ([0-9a-f]{32}) ([0-9]{1,7}) ([0-9a-f]{64})\n([^\n]*)\nKNP1 ([0-9a-f]{32}) END\n"
+    rb"KNP1 ([0-9a-f]{32}) ([1-9][0-9]{0,6}) ([0-9a-f]{64})\n([^\n]*)\nKNP1 ([0-9a-f]{32}) END\n"
 )
 _CODE: Final = re.compile(r"[A-Z]{2,16}")
 _DETAIL: Final = re.compile(r"[A-Za-z0-9_./:@,=+-]{0,512}")
@@ -42,9 +42,21 @@ def parse(stream: bytes, nonce: str) -> Any:
     if sha256(asked + payload).hexdigest().encode() != seal:
         raise _rejected("its digest is wrong")
     try:
-        return json.loads(payload)
+        return json.loads(payload.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise _rejected("it holds no JSON") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON allows a key twice, and readers differ in which of the two counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
 
 
 def fragments(value: Any, wanted: Collection[str]) -> dict[str, Answer]:

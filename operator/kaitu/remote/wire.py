@@ -23,7 +23,6 @@ Denied = Callable[[str], str | None]
 
 _RESOLVERS: Final = ThreadPoolExecutor(4, "resolve")
 """A dead name server stalls these threads and nothing else; addresses do not need them."""
-_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 _ABSENT: Final = {getattr(socket, name, None) for name in ("EAI_NONAME", "EAI_NODATA")}
 _DIAL: Final = {
@@ -37,11 +36,7 @@ _DIAL: Final = {
 
 
 class Wire(socket.socket):
-    """A socket that remembers the first bytes it ``heard``, and acknowledges what it gets at once.
-
-    sshd before version 10 holds back its answer to the first command until an earlier message is
-    acknowledged, which the kernel would put off by 40 ms; it forgets the wish with every receive.
-    """
+    """A socket that remembers the first bytes it ``heard``: by them, what is no SSH is known."""
 
     __slots__ = ("address", "heard")
 
@@ -55,9 +50,6 @@ class Wire(socket.socket):
         data = super().recv(bufsize, flags)
         if len(self.heard) < MOST_HEARD:
             self.heard = (self.heard + data)[:MOST_HEARD]
-        if _QUICKACK is not None:
-            with suppress(OSError):
-                self.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         return data
 
 
