@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kaitu.core import dotenv
-from kaitu.core.aspect import Answers, Aspect, Probe, Problem, rows
+from kaitu.core.aspect import Answers, Aspect, Probe, Problem
 from kaitu.core.command import Command
 from kaitu.core.desired import Desired
-from kaitu.core.errors import UnparsableError
-from kaitu.core.facts import EnvFacts
+from kaitu.core.facts import EnvFacts, parse_env
 from kaitu.core.plan import Plan, Step
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import EnvSpec
 from kaitu.core.text import MOST_SHOWN, one_line
 
-STATES: Final = frozenset({"same", "differs", "missing", "duplicate", "multiline", "unknown"})
 _MENDABLE: Final = frozenset({"differs", "missing", "duplicate"})
 
 
@@ -44,38 +42,11 @@ def want(section: EnvSpec, desired: Desired) -> EnvWant:
 
 
 def probe(want: EnvWant) -> Probe:
-    asked = (f"{name}={value.reveal()}\n" for name, value in want.variables.items())
-    return Probe({"env": f"{want.directory}\n{''.join(asked)}".encode()})
+    return Probe({"env": dotenv.question(want.directory, want.variables)})
 
 
 def parse(answers: Answers, reads: Mapping[str, Any]) -> EnvFacts:  # noqa: ARG001
-    states: dict[str, str] = {}
-    compose: list[str] = []
-    once: dict[str, str] = {}
-    for row in rows(answers, "env"):
-        match row:
-            case ["file", ("absent" | "present" | "irregular") as kind]:
-                once["file"] = kind
-            case ["protected", count, ("yes" | "no") as filled] if count.isdecimal():
-                once["protected"] = filled
-            case ["unclosed", ("yes" | "no") as unclosed]:
-                once["unclosed"] = unclosed
-            case ["state", name, state] if state in STATES:
-                states[name] = state
-            case ["compose", name]:
-                compose.append(one_line(name))
-            case _:
-                raise UnparsableError(f"a line of env that starts with {one_line(row[0])!r}")
-    if len(once) != 3:
-        raise UnparsableError("env must tell of file, protected and unclosed")
-    return EnvFacts(
-        present=once["file"] != "absent",
-        states=states,
-        protected_present=once["protected"] == "yes",
-        unclosed=once["unclosed"] == "yes",
-        compose_names=tuple(sorted(compose)),
-        readable=once["file"] != "irregular",
-    )
+    return parse_env(answers)
 
 
 def plan(want: EnvWant, facts: EnvFacts) -> Plan:

@@ -45,6 +45,12 @@ def _unencodable(text: str) -> str | None:
     return None
 
 
+def question(directory: str, variables: Mapping[str, Secret]) -> bytes:
+    """What the fragment ``env`` is asked: the values as they should read; they may be secret."""
+    asked = (f"{name}={value.reveal()}\n" for name, value in variables.items())
+    return f"{directory}\n{''.join(asked)}".encode()
+
+
 def lines(variables: Mapping[str, Secret]) -> bytes:
     """One rendered line per variable; what is returned may be secret."""
     return "".join(f"{name}={render(v.reveal())}\n" for name, v in variables.items()).encode()

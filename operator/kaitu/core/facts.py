@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final
 
-from kaitu.core.aspect import Answer, rows
+from kaitu.core.aspect import Answer, Answers, rows
 from kaitu.core.errors import UnparsableError
 from kaitu.core.text import one_line, unbase64
 
 _KIB: Final = 1024
+_STATES: Final = frozenset({"same", "differs", "missing", "duplicate", "multiline", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,37 @@ class EnvFacts:
     def in_sync(self) -> bool:
         """True when the file says what is wanted, for every wanted name."""
         return not self.unclosed and all(state == "same" for state in self.states.values())
+
+
+def parse_env(answers: Answers) -> EnvFacts:
+    """What ``probe_env.sh`` printed; raises ``UnparsableError`` where a line is not as it says."""
+    states: dict[str, str] = {}
+    compose: list[str] = []
+    once: dict[str, str] = {}
+    for row in rows(answers, "env"):
+        match row:
+            case ["file", ("absent" | "present" | "irregular") as kind]:
+                once["file"] = kind
+            case ["protected", count, ("yes" | "no") as filled] if count.isdecimal():
+                once["protected"] = filled
+            case ["unclosed", ("yes" | "no") as unclosed]:
+                once["unclosed"] = unclosed
+            case ["state", name, state] if state in _STATES:
+                states[name] = state
+            case ["compose", name]:
+                compose.append(one_line(name))
+            case _:
+                raise UnparsableError(f"a line of env that starts with {one_line(row[0])!r}")
+    if len(once) != 3:
+        raise UnparsableError("env must tell of file, protected and unclosed")
+    return EnvFacts(
+        present=once["file"] != "absent",
+        states=states,
+        protected_present=once["protected"] == "yes",
+        unclosed=once["unclosed"] == "yes",
+        compose_names=tuple(sorted(compose)),
+        readable=once["file"] != "irregular",
+    )
 
 
 @dataclass(frozen=True, slots=True)
