@@ -1,0 +1,103 @@
+"""A visit to a node in order writes nothing, on the node or in the API; the checks are checked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lab import fleet
+from lab.audit import writes
+from lab.cluster import Cluster
+from lab.node import Node
+from lab.operator import Operator
+from lab.registry import Registry
+from lab.run import Lab
+from lab.wait import until
+
+VISITS = 100
+SPEC = {
+    "interval": "2s",
+    "sysctl": {"settings": [{"name": "net.ipv4.tcp_congestion_control", "value": "bbr"}]},
+    "cron": {"entries": [{"name": "quiet", "schedule": "@yearly", "command": "/bin/true"}]},
+    "env": {"vars": [{"name": "K2_LOG_LEVEL", "value": "info"}]},
+    "compose": {"version": "1.0.0"},
+    "health": {"tcp": [{"port": 443}]},
+}
+# What moves on an idle machine by itself: systemd's timer stamps, and Docker's notes about the
+# health checks that the images themselves ask for.
+BY_ITSELF = r"^/(run|proc|sys|dev|tmp|var/log|var/lib/(systemd/timers|docker|containerd))(/|$)"
+MARK = "/var/tmp/quiet-mark"
+
+
+@pytest.fixture(scope="module")
+def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
+    log = lab.state / f"operator-{cluster.namespace}.log"
+    running = Operator.start(
+        lab.control_plane, log, "--namespace", cluster.namespace, level="INFO"
+    )
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def vps(cluster: Cluster, node: Node, operator: Operator, pushed: Registry) -> str:
+    fleet.provision(node)
+    cluster.apply(
+        fleet.key_secret(node.keys.private),
+        fleet.release("1.0.0"),
+        fleet.kaitu_node("vps", node, **SPEC),
+    )
+    fleet.wait_ready(cluster, "vps", 180)
+    return "vps"
+
+
+def visits(operator: Operator) -> int:
+    found = re.findall(
+        r'^kaitu_visits_total\{reason="Ready"\} (\d+)', operator.get("/metrics"), re.M
+    )
+    return int(found[0]) if found else 0
+
+
+def moved(node: Node) -> list[str]:
+    """What is newer than the mark on the node, except for what moves by itself."""
+    found = node.run(f"find / -xdev \\( -newer {MARK} -o -cnewer {MARK} \\) ! -path {MARK}")
+    return [path for path in found.splitlines() if not re.search(BY_ITSELF, path)]
+
+
+def spoken(cluster: Cluster, offset: int) -> list[str]:
+    """What the operator wrote to the API, but for its lease."""
+    return [
+        f"{one.verb} {one.uri}"
+        for one in writes(cluster.plane.audit_log, offset)
+        if "/leases/" not in one.uri
+    ]
+
+
+def test_a_hundred_visits_to_a_node_in_order_write_nothing(vps, cluster, node, operator):
+    rest = visits(operator) + 3
+    until(lambda: visits(operator) >= rest, 60, "a node at rest")
+    node.run(f"touch {MARK}; sleep 1")  # the clock of the file system is coarse
+    offset, first = cluster.plane.audit_log.stat().st_size, visits(operator)
+
+    until(lambda: visits(operator) >= first + VISITS, 600, f"{VISITS} visits")
+
+    written = spoken(cluster, offset)
+    assert len(written) <= 1, written  # at most one heartbeat in ten minutes
+    assert all(line.startswith("patch") and line.endswith("/status") for line in written)
+    assert moved(node) == []
+
+
+def test_the_check_finds_a_planted_touch_and_a_planted_patch(vps, cluster, node, operator):
+    node.run(f"touch {MARK}; sleep 1; touch /etc/hostname")
+    assert moved(node) == ["/etc/hostname"]
+
+    offset = cluster.plane.audit_log.stat().st_size
+    status = '{"status": {"architecture": "planted"}}'
+    as_operator = str(
+        cluster.plane.kubeconfig_for("system:serviceaccount:kaitu-system:kaitu-operator")
+    )
+    cluster.kubectl(
+        "--kubeconfig", as_operator, "patch", "kaitunode", vps, "--subresource=status",
+        "--type=merge", "-p", status,
+    )  # fmt: skip
+    until(lambda: spoken(cluster, offset), 10, "the planted patch in the audit log")
