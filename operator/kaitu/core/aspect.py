@@ -39,12 +39,17 @@ class Answer:
 Answers = Mapping[str, Answer]
 
 
-def rows(answers: Answers, name: str) -> list[list[str]]:
-    """The lines of one fragment, each cut at its tabs; the fragment must have come to its end."""
+def answered(answers: Answers, name: str) -> Answer:
+    """One fragment's answer; the fragment must have come to its end."""
     answer = answers.get(name)
     if answer is None or answer.rc != 0:
         raise UnparsableError(f"{name} was not answered" if answer is None else f"{name} failed")
-    return [line.split("\t") for line in lines(answer.out, name)]
+    return answer
+
+
+def rows(answers: Answers, name: str) -> list[list[str]]:
+    """The lines of one fragment, each cut at its tabs."""
+    return [line.split("\t") for line in lines(answered(answers, name).out, name)]
 
 
 @dataclass(frozen=True, slots=True)
