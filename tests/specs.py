@@ -29,7 +29,8 @@ class Case:
 
     @property
     def spec(self) -> dict[str, Any]:
-        return patched(good(), self.patch)
+        found: dict[str, Any] = patched(good(), self.patch)
+        return found
 
     def __str__(self) -> str:
         return self.why.replace(" ", "-")
@@ -72,3 +73,22 @@ def kaitu_node(name: str, spec: dict[str, Any]) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": spec,
     }
+
+
+def full_status() -> dict[str, Any]:
+    """A status with every field."""
+    found: dict[str, Any] = yaml.safe_load((CASES / "status.yaml").read_text())
+    return found
+
+
+def longest_status() -> dict[str, Any]:
+    """The same with far more than fits."""
+    status = full_status()
+    status["aspects"][0]["message"] = "x" * 5000
+    status["conditions"][0]["message"] = "x" * 50000
+    status["architecture"] = "x" * 5000
+    status["drift"] *= 100
+    status["plan"]["steps"] *= 100
+    status["facts"]["ipv6"] *= 100
+    status["compose"]["services"] *= 100
+    return status

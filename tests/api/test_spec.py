@@ -66,6 +66,7 @@ ANYTHING = st.recursive(
 def test_whatever_comes_is_a_spec_or_one_known_error(section: str, anything: object) -> None:
     spec = {"connection": good()["connection"], section: anything}
 
+    found: NodeSpec | KaituError
     try:
         found = validate(spec)
     except KaituError as error:

@@ -2,15 +2,17 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 import yaml
 
+from kaitu.api.bounds import fitted
 from kaitu.api.crd import crds
 from lab import programs
 from lab.cluster import Cluster
 from lab.command import attempt
-from specs import Case, cases, good, kaitu_node, objects
+from specs import Case, cases, full_status, good, kaitu_node, longest_status, objects
 
 
 def refusal(cluster: Cluster, case: Case) -> str:
@@ -136,3 +138,15 @@ def test_the_committed_file_is_what_is_installed(cluster: Cluster) -> None:
     wanted = yaml.safe_load(crds())["spec"]["versions"][0]
 
     assert found["spec"]["versions"][0]["schema"] == wanted["schema"]
+
+
+@pytest.mark.parametrize("status", [full_status(), fitted(longest_status())], ids=["full", "cut"])
+def test_the_server_keeps_every_field_of_a_status(
+    namespace: Cluster, status: dict[str, Any]
+) -> None:
+    namespace.apply(kaitu_node("one", good()))
+
+    patch = json.dumps({"status": status})
+    namespace.kubectl("patch", "kn", "one", "--subresource=status", "--type=merge", "-p", patch)
+
+    assert namespace.get("kaitunode", "one")["status"] == status

@@ -1,4 +1,7 @@
-"""The status of a KaituNode as it is written: a report, with bounds that the writer keeps."""
+"""The status of a KaituNode as it is written: a report, with bounds (see ``bounds.fitted``).
+
+Little is required: the server refuses the whole of a status that lacks one required field.
+"""
 
 from typing import Annotated, Final
 
@@ -12,7 +15,7 @@ from kaitu.core.rules import Keyed
 MOST_DRIFT: Final = 20
 MOST_STEPS: Final = 50
 
-Word = Annotated[str, Field(max_length=128)]
+Word = Annotated[str, Field(max_length=256)]
 Line = Annotated[str, Field(max_length=1024)]
 Message = Annotated[str, Field(max_length=32768)]
 Token = Annotated[str, Field(max_length=1024)]
@@ -111,9 +114,9 @@ class Finding(StatusModel):
 
     signature: Line
     """What kind of thing it is."""
-    since: Time
+    since: Time | None = None
     """When it was first seen."""
-    evidence: Line
+    evidence: Line | None = None
     """Where it was seen."""
 
 
@@ -178,7 +181,7 @@ class NodeFacts(StatusModel):
     """Size of its memory."""
     disk_total_bytes: Count | None = None
     """Size of the file system of the deployment directory."""
-    ipv6: Annotated[tuple[Address, ...], Field(max_length=16)] | None = None
+    ipv6: Annotated[tuple[Address, ...], Field(max_length=32)] | None = None
     """Its global IPv6 addresses."""
     docker: Word | None = None
     """Version of Docker."""
