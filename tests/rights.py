@@ -41,11 +41,10 @@ class Account:
     @classmethod
     def of(cls, cluster: Cluster) -> "Account":
         user = f"operator-{cluster.namespace}"
-        base = BASE / "rbac.yaml"
-        cluster.plane.kubectl("apply", "-f", str(base))
-        roles = [one for one in yaml.safe_load_all(base.read_text()) if one["kind"] == "Role"]
+        objects = yaml.safe_load_all((BASE / "rbac.yaml").read_text())
+        roles = [one for one in objects if one["kind"] in ("Role", "ClusterRole")]
         for role in roles:
-            role["metadata"] = {"name": role["metadata"]["name"], "namespace": cluster.namespace}
+            role["metadata"] = {"name": role["metadata"]["name"]}
         bindings = [_binding(cluster.namespace, user, kind) for kind in ("Role", "ClusterRole")]
         cluster.apply(*roles, *bindings)
         return cls(cluster, user, cluster.plane.kubeconfig_for(user))

@@ -101,12 +101,14 @@ class Change:
             process.child.process.wait()
 
 
-@pytest.fixture(scope="module")
-def changes(
-    plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Change]]:
-    """Two leaders: one that will be killed, and one that will be frozen, side by side."""
-    folder = tmp_path_factory.mktemp("lease")
+def spec(account: Account) -> dict[str, Any]:
+    found: dict[str, Any] = account.cluster.get("lease", NAME)["spec"]
+    return found
+
+
+@pytest.fixture
+def changes(plane: ControlPlane, tmp_path: Path) -> Iterator[list[Change]]:
+    """Two leaders, one to be killed and one to be frozen: it takes as long as one alone."""
     found: list[Change] = []
     try:
         for _ in range(2):

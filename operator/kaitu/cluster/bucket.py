@@ -23,5 +23,5 @@ class Bucket:
         return 0.0
 
 
-_ROUNDING = 1e-9
+_ROUNDING = 1e-6
 """Else a caller that waits as long as it was told could be told to wait for nothing, for ever."""

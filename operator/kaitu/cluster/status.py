@@ -92,7 +92,7 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> Body:
 
 
 def _nested(key: str, old: Any, new: Mapping[str, Any]) -> Body:
-    if not isinstance(old, Mapping):
-        old = {}
-    inner = diff(old, new)
-    return {key: inner} if inner else {}
+    inner = diff(old if isinstance(old, Mapping) else {}, new)
+    if inner:
+        return {key: inner}
+    return {} if old is None or isinstance(old, Mapping) else {key: None}

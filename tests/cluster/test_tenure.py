@@ -1,0 +1,113 @@
+"""When a lease may be taken, as a table and as laws."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaitu.cluster.tenure import (
+    LASTS,
+    TRUSTED,
+    Create,
+    Seen,
+    Take,
+    Wait,
+    decide,
+    observe,
+    released,
+    renewed,
+    taken,
+    trusted,
+)
+
+ME, OTHER = "me", "other"
+NAME = {"name": "kaitu-operator", "namespace": "kaitu-system"}
+
+
+def lease(
+    holder: str | None = OTHER, version: str = "7", lasts: int | None = LASTS
+) -> dict[str, Any]:
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": lasts, "leaseTransitions": 3}
+    return {"metadata": {**NAME, "resourceVersion": version}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("found", "since", "now", "decision"),
+    [
+        (None, None, 0.0, Create()),
+        (lease(holder=""), 0.0, 0.0, Take()),
+        (lease(holder=None), 0.0, 0.0, Take()),
+        ({"metadata": {"resourceVersion": "7"}}, 0.0, 0.0, Take()),
+        (lease(holder=ME), 0.0, 0.0, Take()),
+        (lease(), 0.0, 0.0, Wait(15.0)),
+        (lease(), 0.0, 14.9, Wait(15.0 - 14.9)),
+        (lease(), 0.0, 15.0, Take()),
+        (lease(), 100.0, 114.0, Wait(1.0)),
+        (lease(lasts=None), 0.0, 14.0, Wait(1.0)),
+        (lease(lasts=60), 0.0, 15.0, Wait(45.0)),
+    ],
+)
+def test_decision(found: Any, since: float | None, now: float, decision: Any) -> None:
+    seen = None if since is None else Seen("7", since)
+    assert decide(found, seen, ME, now) == decision
+
+
+def test_every_change_is_waited_for_anew() -> None:
+    first = observe(None, lease(version="7"), 10.0)
+    assert first == Seen("7", 10.0)
+    assert observe(first, lease(version="7"), 20.0) == first
+    assert observe(first, lease(version="8"), 20.0) == Seen("8", 20.0)
+    assert observe(first, None, 20.0) is None
+
+
+@given(st.lists(st.floats(0.01, 9.9), max_size=20), st.floats(0, 1e6), st.floats(0, 5))
+def test_lease_of_one_who_renews_is_never_taken(
+    gaps: list[float], start: float, delay: float
+) -> None:
+    """However the renewals fall, as long as the holder's own rule lets it write."""
+    seen, sent = None, start
+    for version, gap in enumerate(gaps):
+        seen = observe(seen, lease(version=str(version)), sent + delay)
+        assert isinstance(decide(lease(version=str(version)), seen, ME, sent + gap + delay), Wait)
+        sent += gap
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e3), st.floats(0, 1e3))
+def test_nobody_takes_while_the_holder_may_write(sent: float, delay: float, after: float) -> None:
+    """The observer sees a renewal later than it was sent, by any delay."""
+    seen = observe(None, lease(), sent + delay)
+    now = sent + delay + after
+    if isinstance(decide(lease(), seen, ME, now), Take):
+        assert not trusted(sent, now)
+
+
+@pytest.mark.parametrize(
+    ("sent", "now", "may"),
+    [
+        (None, 5.0, False),
+        (5.0, 5.0, True),
+        (5.0, 5.0 + TRUSTED - 0.01, True),
+        (5.0, 5.0 + TRUSTED, False),
+        (5.0, 4.0, False),
+    ],
+)
+def test_trust_in_a_renewal_ends(sent: float | None, now: float, may: bool) -> None:
+    assert trusted(sent, now) is may
+
+
+def test_written_leases() -> None:
+    new = taken(None, NAME, ME, "t0")
+    assert new["metadata"] == NAME
+    assert new["spec"]["leaseTransitions"] == 0
+    found = taken(lease(), NAME, ME, "t1")
+    assert found["metadata"]["resourceVersion"] == "7"
+    assert found["spec"] == {
+        "holderIdentity": ME,
+        "leaseDurationSeconds": LASTS,
+        "acquireTime": "t1",
+        "renewTime": "t1",
+        "leaseTransitions": 4,
+    }
+    assert renewed(found, "t2")["spec"] == {**found["spec"], "renewTime": "t2"}
+    assert released(found, "t3")["spec"]["holderIdentity"] == ""
