@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from kaitu.remote.connection import Connection
 from kaitu.remote.wire import Denied, Wire, reach
 
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
+# asyncssh asks for them and uses neither; it fails where our uid has no name, as in a pod.
+os.environ.setdefault("LOGNAME", "kaitu")
+os.environ.setdefault("HOME", "/")
 
 _HOST_KEYS: Final = {
     "ssh-ed25519": ("ssh-ed25519",),
@@ -93,6 +97,7 @@ def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
         agent_forwarding=False,
         x11_forwarding=False,
         x509_trusted_certs=None,
+        x509_trusted_cert_paths=[],
         gss_host=None,
         gss_kex=False,
         gss_auth=False,
