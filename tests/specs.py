@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = ROOT / "tests" / "cases" / "spec"
+CASES = ROOT / "tests" / "api" / "cases"
 SAMPLES = ROOT / "manifests" / "samples"
 
 
@@ -37,7 +37,7 @@ class Case:
 
 
 def cases(name: str) -> list[Case]:
-    """The table ``tests/cases/spec/<name>.yaml``."""
+    """The table ``tests/api/cases/<name>.yaml``."""
     return [Case(**case) for case in yaml.safe_load((CASES / f"{name}.yaml").read_text())]
 
 

@@ -16,7 +16,9 @@ def test_lengths(text: str, length: float) -> None:
     assert seconds(text) == length
 
 
-@pytest.mark.parametrize("text", ["", "60", "s", "1 s", "-1s", "+1s", "1d", "1s\n", "\uff11s", ".5s"])
+@pytest.mark.parametrize(
+    "text", ["", "60", "s", "1 s", "-1s", "+1s", "1d", "1s\n", "\uff11s", ".5s"]
+)
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="is not a Go duration"):
         seconds(text)
