@@ -97,7 +97,7 @@ def set_up(lab: Lab) -> Stage:
 
 
 def sample(node: Node) -> list[dict[str, Any]]:
-    """manifests/samples/full.yaml with this node's address and keys in place of its own."""
+    """manifests/samples/full.yaml with this node's address, keys and registry."""
     objects = list(yaml.safe_load_all((SAMPLES / "full.yaml").read_text()))
     found = {(each["kind"], each["metadata"]["name"]): each for each in objects}
     resource = next(each for each in objects if each["kind"] == "KaituNode")
@@ -105,6 +105,7 @@ def sample(node: Node) -> list[dict[str, Any]]:
     resource["spec"]["interval"] = "5s"
     to = resource["spec"]["connection"]
     to |= {"host": node.address, "port": node.port, "user": "ubuntu", "hostKeys": [node.host_key]}
+    resource["spec"]["env"]["vars"] += [{"name": "K2_REGISTRY", "value": "registry.lab:5000"}]
     key = found["Secret", to["privateKeySecretRef"]["name"]]
     key["stringData"] = {"ssh-privatekey": node.keys.private}
     return objects
