@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import asyncssh
@@ -30,14 +30,26 @@ _KILLED: Final = {124, 137}  # by the node's own `timeout`
 _UNFINISHED: Final = {Reason.CONNECTION_LOST, Reason.VISIT_DEADLINE}
 
 
-class Connection:
-    """An authenticated connection; ``alive`` until something broke or it was ended."""
+Entered = tuple[asyncssh.SSHClientConnection, str]
+"""What a login gives: the connection, and the address that was dialled."""
 
-    def __init__(self, ssh: asyncssh.SSHClientConnection, address: str, user: str) -> None:
-        self._ssh = ssh
+
+class Connection:
+    """An authenticated connection; ``alive`` until something broke or it was ended.
+
+    ``enter`` logs in once more. ``reused`` says that it was kept since an earlier visit, and may
+    have died since without our notice: the next probe then may enter again.
+    """
+
+    def __init__(
+        self, entered: Entered, user: str, enter: Callable[[], Awaitable[Entered]]
+    ) -> None:
+        self._ssh, self.address = entered
+        self._enter = enter
+        self._ended = False
         self._sudo = user != "root"
         self._turn = asyncio.Lock()
-        self.address = address
+        self.reused = False
 
     @property
     def alive(self) -> bool:
@@ -55,6 +67,22 @@ class Connection:
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         """Ask for these fragments, each with its data, in one execution."""
+        reused, self.reused = self.reused, False
+        try:
+            return await self._probe(data)
+        except KaituError as error:
+            if not reused or error.reason is not Reason.CONNECTION_LOST:
+                raise
+        await self._renew()
+        return await self._probe(data)
+
+    async def _renew(self) -> None:
+        self._ssh, self.address = await self._enter()
+        if self._ended:
+            self.abort()
+            raise KaituError(Reason.CONNECTION_LOST, "the connection is not wanted any more")
+
+    async def _probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         words = tuple(f"{name}:{len(sent)}" for name, sent in data.items())
         command = Command("probe", words, b"".join(data.values()))
         return frame.fragments(await self._answer(command, ()), data.keys())
@@ -100,6 +128,7 @@ class Connection:
 
     def close(self) -> None:
         """End it in good order; a command that still runs on it ends as ConnectionLost."""
+        self._ended = True
         self._ssh.close()
 
     def abort(self) -> None:

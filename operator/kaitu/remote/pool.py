@@ -39,6 +39,7 @@ class Pool:
         """An open connection to ``target``; raises ``KaituError`` when there can be none."""
         kept = self._kept.get(node)
         if kept and not fresh and self._usable(kept, target, denied):
+            kept.connection.reused = True
             return kept.connection
         self.forget(node)
         async with self._gate:

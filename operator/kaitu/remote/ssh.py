@@ -13,7 +13,7 @@ import asyncssh
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
-from kaitu.remote.connection import Connection
+from kaitu.remote.connection import Connection, Entered
 from kaitu.remote.wire import Denied, Wire, reach
 
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
@@ -73,15 +73,17 @@ _PATIENCE: Final = Patience()
 
 async def connect(target: Target, denied: Denied, patience: Patience = _PATIENCE) -> Connection:
     """Dial, verify the host key, log in. Raises ``KaituError`` of the first layer that fails."""
-    settings = options(target)
-    wire = await reach(target.host, target.port, denied)
-    try:
-        return Connection(
-            await _login(target, wire, settings, patience), wire.address, target.user
-        )
-    except BaseException:
-        wire.close()
-        raise
+
+    async def enter() -> Entered:
+        settings = options(target)
+        wire = await reach(target.host, target.port, denied)
+        try:
+            return await _login(target, wire, settings, patience), wire.address
+        except BaseException:
+            wire.close()
+            raise
+
+    return Connection(await enter(), target.user, enter)
 
 
 def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
