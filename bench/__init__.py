@@ -1,0 +1,1 @@
+"""The measurements that README quotes. Nothing is asserted here: figures are printed."""
