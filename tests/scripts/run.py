@@ -17,6 +17,7 @@ from kaitu.remote import loader
 SHELLS: Final = {"dash": "dash", "bash": "bash", "busybox": "busybox"}
 SCRIPTS: Final = Path(loader.__file__).parent.parent / "scripts"
 GUARD: Final = ("inst-1", "edge/node-1", "1", "proc-1")
+MARK: Final = b"# kaitu-operator: written from the KaituNode, changes here are undone\n"
 NONCE: Final = "0123456789abcdef"
 FRAME: Final = re.compile(
     rb"KNP1 (?P<nonce>[0-9a-f]+) (?P<length>\d+) (?P<seal>[0-9a-f]{64})\n"
@@ -116,11 +117,11 @@ def joined(*parts: str) -> str:
 
 
 def without(script: str, *guards: str) -> str:
-    """The script with lines taken out: what it would do if nobody had written them."""
+    """The script with guards taken out: a refusal (`finish …`) becomes `:`, other text goes."""
     text = loader.script_text(script)
     for guard in guards:
-        assert text.count(guard) == 1, f"{guard!r} is not once in {script}"
-        text = text.replace(guard, "", 1)
+        assert guard in text, f"{guard!r} is not in {script}"
+        text = text.replace(guard, ":" if guard.startswith("finish") else "")
     return text
 
 
@@ -160,7 +161,7 @@ def toolbox(node: Node, *missing: str, **shims: str) -> Node:
     """The node with a PATH of its own: some tools missing, some replaced by a script."""
     box = node.root / "box"
     box.mkdir()
-    for tool in TOOLS:
+    for tool in {*TOOLS, *shims}:
         found = shutil.which(tool)
         assert found, f"the tests need {tool}"
         if tool in shims:
@@ -169,3 +170,13 @@ def toolbox(node: Node, *missing: str, **shims: str) -> Node:
         elif tool not in missing:
             (box / tool).symlink_to(found)
     return replace(node, environ={"KAITU_PATH": str(box)})
+
+
+def etc(node: Node) -> str:
+    """Shell text that gives the command /etc/cron.d and /etc/sysctl.d of its own."""
+    for name in ("cron.d", "sysctl.d"):
+        (node.root / name).mkdir(exist_ok=True)
+    mounts = " && ".join(
+        f"mount --bind {node.root / name} /etc/{name}" for name in ("cron.d", "sysctl.d")
+    )
+    return f"{mounts} || exit 99; "

@@ -11,10 +11,9 @@ import pytest
 
 from kaitu.core.command import Command
 from kaitu.core.text import digest
-from scripts.run import Node, put
+from scripts.run import MARK, Node, etc, put
 
 OLD, NEW = b"old content\n", b"new content\n"
-MARK = b"# kaitu-operator: written from the KaituNode, changes here are undone\n"
 
 
 @pytest.fixture
@@ -168,16 +167,6 @@ def test_what_is_never_removed(node: Node, name: str) -> None:
     assert code == {".env": "EARG", "link": "ESYMLINK"}[name]
     assert (node.app / ".env").read_bytes() == OLD
     assert (node.app / "link").is_symlink()
-
-
-def etc(node: Node) -> str:
-    """Shell text that gives the command /etc/cron.d and /etc/sysctl.d of its own."""
-    for name in ("cron.d", "sysctl.d"):
-        (node.root / name).mkdir(exist_ok=True)
-    mounts = " && ".join(
-        f"mount --bind {node.root / name} /etc/{name}" for name in ("cron.d", "sysctl.d")
-    )
-    return f"{mounts} || exit 99; "
 
 
 @pytest.mark.parametrize(
