@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import fleet
-from lab.audit import requests
+from lab.audit import mark, requests
 from lab.cluster import Cluster, install_crds
 from lab.node import Node
 from lab.operator import Operator
@@ -134,11 +134,11 @@ def _cpu(bench: Bench) -> float:
 def _visit_cpu(bench: Bench) -> None:
     """All of the process, idle work included, divided by the visits it made meanwhile."""
     _apply(bench, WATCHED, interval="2s")
-    offset = bench.cluster.plane.audit_log.stat().st_size
+    offset = mark(bench.cluster.plane)
     cpu, visits = _cpu(bench), _visits(bench)
     until(lambda: _visits(bench) > visits + 300, 300, "visits")
     cpu, visits = _cpu(bench) - cpu, _visits(bench) - visits
-    asked = len(requests(bench.cluster.plane.audit_log, offset))
+    asked = len(requests(bench.cluster.plane, offset))
     _say("operator CPU per warm visit", f"{1000 * cpu / visits:.2f} ms", f"{visits:.0f} visits")
     _say("API requests meanwhile", str(asked), "lease, references, watch")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab import fleet
+from lab.audit import log_of
 from lab.cluster import Cluster
 from lab.node import Node
 from lab.operator import Operator
@@ -66,7 +67,7 @@ def sinks(
         "objects": lambda: cluster.kubectl(
             "get", "kaitunodes,events", "-o", "yaml", "--show-managed-fields"
         ),
-        "audit": lambda: cluster.plane.audit_log.read_text(),
+        "audit": lambda: log_of(cluster.plane).read_text(),
         "argv and environ": lambda: node.run("cat /run/spy.log"),
         "journal": lambda: node.run("journalctl --no-pager -o cat"),
         "records": lambda: node.run("cat /var/lib/kaitu-operator/* 2>/dev/null; true"),

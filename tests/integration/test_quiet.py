@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import fleet
-from lab.audit import writes
+from lab.audit import mark, writes
 from lab.cluster import Cluster
 from lab.node import Node
 from lab.operator import Operator
@@ -68,7 +68,7 @@ def spoken(cluster: Cluster, offset: int) -> list[str]:
     """What the operator wrote to the API, but for its lease."""
     return [
         f"{one.verb} {one.uri}"
-        for one in writes(cluster.plane.audit_log, offset)
+        for one in writes(cluster.plane, offset)
         if "/leases/" not in one.uri
     ]
 
@@ -77,7 +77,7 @@ def test_a_hundred_visits_to_a_node_in_order_write_nothing(vps, cluster, node, o
     rest = visits(operator) + 3
     until(lambda: visits(operator) >= rest, 60, "a node at rest")
     node.run(f"touch {MARK}; sleep 1")  # the clock of the file system is coarse
-    offset, first = cluster.plane.audit_log.stat().st_size, visits(operator)
+    offset, first = mark(cluster.plane), visits(operator)
 
     until(lambda: visits(operator) >= first + VISITS, 600, f"{VISITS} visits")
 
@@ -91,7 +91,7 @@ def test_the_check_finds_a_planted_touch_and_a_planted_patch(vps, cluster, node,
     node.run(f"touch {MARK}; sleep 1; touch /etc/hostname")
     assert moved(node) == ["/etc/hostname"]
 
-    offset = cluster.plane.audit_log.stat().st_size
+    offset = mark(cluster.plane)
     status = '{"status": {"architecture": "planted"}}'
     as_operator = str(
         cluster.plane.kubeconfig_for("system:serviceaccount:kaitu-system:kaitu-operator")

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.controlplane import ControlPlane
 from lab.operator import ACCOUNT
+from lab.steps import LabError
 
 WRITING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -18,9 +20,20 @@ class Request:
     code: int
 
 
-def requests(log: Path, offset: int = 0, user: str = ACCOUNT) -> list[Request]:
+def log_of(plane: ControlPlane) -> Path:
+    if plane.audit_log is None:
+        raise LabError("KAITU_TEST_KUBECONFIG names a cluster whose audit log is not ours to read")
+    return plane.audit_log
+
+
+def mark(plane: ControlPlane) -> int:
+    """The place in the log where what happens from now on will stand."""
+    return log_of(plane).stat().st_size
+
+
+def requests(plane: ControlPlane, offset: int = 0, user: str = ACCOUNT) -> list[Request]:
     """Every request of this user that was logged after ``offset`` bytes."""
-    with log.open("rb") as file:
+    with log_of(plane).open("rb") as file:
         file.seek(offset)
         events = [json.loads(line) for line in file.read().splitlines() if line.endswith(b"}")]
     return [
@@ -30,5 +43,5 @@ def requests(log: Path, offset: int = 0, user: str = ACCOUNT) -> list[Request]:
     ]
 
 
-def writes(log: Path, offset: int = 0, user: str = ACCOUNT) -> list[Request]:
-    return [one for one in requests(log, offset, user) if one.verb in WRITING]
+def writes(plane: ControlPlane, offset: int = 0, user: str = ACCOUNT) -> list[Request]:
+    return [one for one in requests(plane, offset, user) if one.verb in WRITING]

@@ -87,6 +87,9 @@ def problem(want: EnvWant, facts: EnvFacts) -> Problem | None:
         return Problem(Reason.ENV_UNSAFE, text)
     if not facts.protected_present:
         return Problem(Reason.PROTECTED_MISSING, f"{path} has no K2_NODE_SECRET, or it is empty")
+    if not want.standalone and not facts.in_sync:
+        off = [name for name, state in facts.states.items() if state != "same"]
+        return Problem(Reason.AWAITS_DEPLOYMENT, f"{path}: {_listed(off)} not as wanted")
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from kaitu.api.bounds import fitted
 from kaitu.cluster.api import ApiError
 from kaitu.cluster.status import write
 from kaitu.controller.app import App
@@ -23,7 +24,7 @@ async def publish(
     if not app.leader.may_write():
         return False
     try:
-        body = await write(app.api, app.store.get(record.key) or record, status)
+        body = await write(app.api, app.store.get(record.key) or record, fitted(status))
     except ApiError as error:
         log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
         return False

@@ -107,6 +107,7 @@ class Reason(StrEnum):
     SECTION_OBSERVED = "SectionObserved"
     WAITING_FOR_API = "WaitingForAPI"
     NODE_BUSY = "NodeBusy"
+    AWAITS_DEPLOYMENT = "AwaitsDeployment"
     DEPENDENCY_NOT_READY = "DependencyNotReady"
     PROTECTED_MISSING = "ProtectedMissing"
     PROTECTED_NAME = "ProtectedName"
@@ -208,6 +209,7 @@ def _rows() -> dict[Reason, Row]:
         (s.WAITING_FOR_API, sync, no, soon, "The API server does not take writes; disruptive work waits for it."),
         (s.NODE_BUSY, sync, no, soon, "Another writer holds the node's lock; it is tried again."),
         (s.DEPENDENCY_NOT_READY, sync, no, soon, "Mend the named aspect first."),
+        (s.AWAITS_DEPLOYMENT, sync, no, soon, "The deployment sets it: see what the section compose says."),
         (s.PROTECTED_MISSING, sync, no, fix, "Put K2_NODE_SECRET into the node's .env yourself; the operator never does."),
         (s.PROTECTED_NAME, sync, no, fix, "Remove the protected name from spec.env."),
         (s.NO_SPACE, sync, no, absent, "Free space on the node."),

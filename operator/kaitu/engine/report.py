@@ -69,11 +69,11 @@ def of_visit(
     for key in ("plan", "drift", "findings", "compose", "env", "facts", "architecture"):
         status.pop(key, None)
     for outcome in visit.outcomes.values():
-        status |= outcome.report
+        status |= {key: told for key, told in outcome.report.items() if key != "findings"}
     status["observedGeneration"] = subject.generation
     status["aspects"] = [_aspect(outcome) for outcome in visit.outcomes.values()]
     status["connection"] = connection
-    status |= _drift(visit, old, now) | _plan(visit)
+    status |= _drift(visit, old, now) | _plan(visit) | _findings(visit, old, now)
     status["revision"] = _revision(subject, findings, status.pop("held", None))
     if subject.handled:
         status["handled"] = dict(subject.handled)
@@ -140,6 +140,17 @@ def _drift(visit: Visit, old: Mapping[str, Any], now: datetime) -> dict[str, Any
         if step.item and not outcome.busy
     ]
     return {"drift": found[:_MOST_DRIFT]} if found else {}
+
+
+def _findings(visit: Visit, old: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What is wrong and not ours to mend, each with the time when it was first seen."""
+    known = {(f["signature"], f["evidence"]): f["since"] for f in old.get("findings", ())}
+    found = [
+        {**one, "since": known.get((one["signature"], one["evidence"]), stamp(now))}
+        for outcome in visit.outcomes.values()
+        for one in outcome.report.get("findings", ())
+    ]
+    return {"findings": found[:_MOST_DRIFT]} if found else {}
 
 
 def _plan(visit: Visit) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def retry_of(visit: Visit) -> Retry | None:
 
 def _unsettled(state: State, reason: Reason) -> bool:
     calm = state in {State.IN_SYNC, State.OBSERVED}
-    return not calm and REASONS[reason].condition.value in {"InSync", "Reconciling"}
+    follows = reason is Reason.AWAITS_DEPLOYMENT  # in the wake of what the deployment does
+    return not calm and not follows and REASONS[reason].condition.value == "InSync"
 
 
 def spread(uid: str, interval: float) -> float:

@@ -23,6 +23,8 @@ GOOD: Final = {
     Condition.READY: Reason.READY,
 }
 _CALM: Final = frozenset({State.IN_SYNC, State.OBSERVED})
+_DERIVED: Final = frozenset({Reason.AWAITS_DEPLOYMENT, Reason.DEPENDENCY_NOT_READY})
+"""Reasons that point to another aspect, which then has the cause."""
 _MESSAGE_LIMIT: Final = 1024
 
 
@@ -151,9 +153,9 @@ def _of(visit: Visit, name: str) -> list[Outcome]:
 
 
 def _worst(layer: Condition, outcomes: Iterable[Outcome]) -> Finding:
-    """The first outcome that is not calm speaks; False before Unknown."""
+    """The first outcome that is not calm speaks; False before Unknown, causes before effects."""
     bad = [o for o in outcomes if o.state not in _CALM or o.reason is Reason.DRIFT_OBSERVED]
-    bad.sort(key=lambda o: o.state is State.UNKNOWN)
+    bad.sort(key=lambda o: (o.reason in _DERIVED, o.state is State.UNKNOWN))
     if not bad:
         return _good(layer)
     worst = bad[0]

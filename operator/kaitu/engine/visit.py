@@ -23,6 +23,7 @@ WAITING = frozenset(
         Reason.WAITING_FOR_SLOT,
         Reason.HELD_ELSEWHERE,
         Reason.SECTION_OBSERVED,
+        Reason.AWAITS_DEPLOYMENT,
     }
 )
 
