@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import ValidationError
 
 from kaitu.api.connection import ConnectionSpec
+from kaitu.aspects.compose import ASPECT as COMPOSE
 from kaitu.aspects.cron import ASPECT as CRON
 from kaitu.aspects.env import ASPECT as ENV
 from kaitu.aspects.sysctl import ASPECT as SYSCTL
@@ -55,7 +56,7 @@ class NodeSpec(SpecModel):
     sysctl: Annotated[SysctlSpec | None, SYSCTL] = None
     cron: Annotated[CronSpec | None, CRON] = None
     env: Annotated[EnvSpec | None, ENV] = None
-    compose: ComposeSpec | None = None
+    compose: Annotated[ComposeSpec | None, COMPOSE] = None
     health: HealthSpec | None = None
 
     @property

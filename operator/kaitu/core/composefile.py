@@ -16,13 +16,14 @@ FILE: Final = "docker-compose.yml"
 class ComposeFile:
     """``services`` are those that start without a profile, in the order of the file.
 
-    ``gate`` are the ones that others await with ``service_healthy``; ``once`` those that nobody
-    restarts, so that one that has ended well is in order.
+    ``profiled`` are the others; ``gate`` the ones that others await with ``service_healthy``;
+    ``once`` those that nobody restarts, so that one that has ended well is in order.
     """
 
     services: tuple[str, ...]
     gate: tuple[str, ...]
     once: frozenset[str]
+    profiled: frozenset[str]
 
 
 class _Loader(yaml.SafeLoader):
@@ -49,13 +50,14 @@ def read(text: str) -> ComposeFile:
     services = loaded.get("services") if isinstance(loaded, dict) else None
     if not isinstance(services, dict) or not services:
         raise _invalid("has no services")
+    profiled = {str(name) for name, one in _known(services) if one.get("profiles")}
     active = {str(name): one for name, one in _known(services) if not one.get("profiles")}
     if not active:
         raise _invalid("has only services with profiles")
     awaited = {name for one in active.values() for name in _awaited(one)}
     once = {name for name, one in active.items() if one.get("restart") in {None, "no", False}}
     gate = tuple(name for name in active if name in awaited)
-    return ComposeFile(tuple(active), gate, frozenset(once))
+    return ComposeFile(tuple(active), gate, frozenset(once), frozenset(profiled))
 
 
 def _known(services: Mapping[Any, Any]) -> Iterator[tuple[Any, dict[Any, Any]]]:

@@ -1,12 +1,14 @@
-"""What Docker says: the state of its daemon, and the containers."""
+"""What Docker says: the state of its daemon, and the containers; and how status shows them."""
 
 import json
+import re
 from dataclasses import dataclass
 from posixpath import basename
 from typing import Any, Final
 
-from kaitu.core.aspect import Answer, rows
+from kaitu.core.aspect import Answer, Problem, rows
 from kaitu.core.errors import UnparsableError
+from kaitu.core.reasons import Reason
 from kaitu.core.text import one_line
 
 STATES: Final = frozenset({"missing", "down", "hung", "ok"})
@@ -49,6 +51,11 @@ class Container:
     directory: str
     config_hash: str
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it stays as it is until somebody starts it."""
+        return self.state in {"created", "exited", "dead"}
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -58,6 +65,12 @@ class Engine:
     version: str = ""
     compose: str = ""
     containers: tuple[Container, ...] = ()
+
+    @property
+    def plugin(self) -> tuple[int, ...]:
+        """The version of the compose plugin, such as (2, 26, 1); empty where there is none."""
+        found = re.match(r"[0-9]+(\.[0-9]+)*", self.compose)
+        return tuple(int(part) for part in found[0].split(".")) if found else ()
 
     def deployed(self, directory: str) -> bool | None:
         """Whether something of this deployment exists, running or not; None: cannot be seen."""
@@ -101,3 +114,36 @@ def _value(found: dict[str, Any], name: str) -> Any:
     if type(value) is not kind:
         raise UnparsableError(f"{name} of a container is no {kind.__name__}")
     return one_line(value.removeprefix("/"), 512) if isinstance(value, str) else value
+
+
+def shown(container: Container) -> dict[str, Any]:
+    """One service as it runs, as status has it."""
+    about = {
+        "name": container.service,
+        "image": container.image,
+        "imageID": container.image_id,
+        "state": container.state,
+        "health": container.health,
+        "restarts": container.restarts,
+        "startedAt": "" if container.started_at.startswith("0001-") else container.started_at,
+    }
+    return {key: value for key, value in about.items() if value != ""}
+
+
+def architecture(containers: tuple[Container, ...]) -> str:
+    """The generation of the stack, told by what runs."""
+    running = {one.service for one in containers if one.state == "running"}
+    return next((name for name in ("k2v5", "k2-slave") if name in running), "Unknown")
+
+
+def unusable(engine: Engine, oldest: tuple[int, ...]) -> Problem | None:
+    """Why nothing can be deployed with this Docker; ``oldest`` is the lowest plugin taken."""
+    if engine.state == "missing":
+        return Problem(Reason.DOCKER_MISSING, "the node has no docker command")
+    if engine.state != "ok":
+        return Problem(Reason.UNOBSERVED, f"Docker is {engine.state}: what runs cannot be seen")
+    if engine.plugin < oldest:
+        least = ".".join(map(str, oldest))
+        text = f"compose plugin {engine.compose or 'missing'}, at least {least} is needed"
+        return Problem(Reason.COMPOSE_UNSUPPORTED, text)
+    return None

@@ -52,10 +52,15 @@ def ended(code: str, detail: str) -> Problem:
     return Problem(reason, text.replace("{it}", "a service" if detail == "-" else detail))
 
 
+def good(result: Result | None) -> bool:
+    return result is not None and result.code == "OK"
+
+
 def resting(result: Result | None) -> bool:
     """True while it is too early to start a failed job of the same input again."""
-    if result is None or result.good:
+    if result is None or good(result):
         return False
     row = REASONS[ended(result.code, result.detail).reason]
     first, most = PAUSES[row.retry]
-    return result.age < min(most, first * 2 ** min(max(result.tries - 1, 0), 16))
+    doublings = min(max(result.tries - 1, 0), 16)
+    return result.age < min(most, first << doublings)

@@ -15,7 +15,7 @@ _SHA: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The release that was verified last; ``env_same`` says that our lines of .env are still those.
+    """The release that was verified last; ``env_same``: its lines of .env are the wanted ones.
 
     ``services`` maps what it started to the ids of the images that ran.
     """
@@ -78,7 +78,7 @@ _SAME: Final = {"same": True, "differs": False}
 
 
 def parse_releases(answers: Answers) -> Releases:
-    """What ``probe_compose.sh`` printed; raises ``UnparsableError`` where a line is not as it says."""
+    """What ``probe_compose.sh`` printed; raises ``UnparsableError`` where a line is another."""
     read = _Reader()
     for row in rows(answers, "compose"):
         read.take(row)

@@ -1,0 +1,84 @@
+"""A deployment: what it should be, what is known of it, and the steps that the node can do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kaitu.core import dotenv
+from kaitu.core.command import Command
+from kaitu.core.composefile import FILE, ComposeFile
+from kaitu.core.containers import Engine
+from kaitu.core.facts import EnvFacts
+from kaitu.core.plan import Plan, Step
+from kaitu.core.release import Releases
+from kaitu.core.secrets import Secret
+from kaitu.core.text import digest
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeWant:
+    """One release. ``variables`` is None where the section env cannot be resolved.
+
+    ``key`` tells releases apart: a digest of version and file, the same on every node.
+    """
+
+    key: str
+    version: str
+    directory: str
+    content: bytes = field(repr=False)
+    file: ComposeFile
+    gate: tuple[str, ...]
+    gate_seconds: int
+    attempts: int
+    jitter: int
+    oldest_plugin: tuple[int, ...]
+    variables: Mapping[str, Secret] | None = field(repr=False)
+    has_env: bool
+    observed: bool
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory}/{FILE}"
+
+    @property
+    def lines(self) -> bytes:
+        """The managed lines of ``.env`` in one order, so that their digest tells a change."""
+        return dotenv.lines(dict(sorted((self.variables or {}).items())))
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeFacts:
+    """What runs, and what the node remembers; ``env`` is None where its section has no values."""
+
+    engine: Engine
+    releases: Releases
+    env: EnvFacts | None
+    owned: bool
+
+    @property
+    def busy(self) -> bool:
+        return self.releases.running is not None
+
+
+def files(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> Plan:
+    """Without the node's secret nothing is started; what can be put is put."""
+    old, new, steps = facts.releases.file, digest(want.content), []
+    if old != new:
+        words = (want.path, "644", new, str(len(want.content)), old, "mkdir")
+        command = Command("put_file", words, want.content)
+        kind = "missing" if old == "absent" else "changed"
+        steps.append(Step(f"write {want.path}", command, item=FILE, kind=kind))
+    off = [name for name, state in env.states.items() if state != "same"]
+    if off:
+        command = Command("merge_env", (want.directory, str(len(want.lines))), want.lines)
+        steps.append(Step(f"set {', '.join(off)} in .env", command, item=", ".join(off)))
+    return tuple(steps)
+
+
+def job(want: ComposeWant, kind: str, named: tuple[str, ...] = ()) -> Command:
+    """One job; a repair names what it starts, the gate's services among it first."""
+    gate = tuple(name for name in want.gate if not named or name in named)
+    rest = tuple(name for name in named if name not in gate)
+    numbers = (len(want.content), len(want.lines), want.attempts, want.jitter, want.gate_seconds)
+    words = (kind, want.key, want.version, want.directory, digest(want.content))
+    data = want.content + want.lines
+    return Command("start_job", (*words, *map(str, numbers), *gate, "--", *rest), data)
