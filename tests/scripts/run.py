@@ -107,7 +107,12 @@ class Node:
         return str(answer["code"])
 
     def claimed(self) -> "Node":
-        assert self.code(Command("claim", ("-",))) == "OK"
+        """Ours, as a claim leaves it (test_guard.py tests the claim itself)."""
+        self.state.mkdir(mode=0o700)
+        installation, name, counter, process = GUARD
+        (self.state / "owner").write_text(f"{installation} {name}\n")
+        (self.state / "fence").write_text(f"{counter} {process}\n")
+        (self.state / "lock").touch(0o600)
         return self
 
 

@@ -67,7 +67,7 @@ WANTED = st.dictionaries(st.sampled_from([b"A", b"B", b"NEW"]), VALUES, min_size
 
 
 @pytest.mark.parametrize(("shell", "awk"), [("dash", "awk"), ("busybox", "busybox")])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(text=TEXTS, wanted=WANTED)
 def test_the_merge_is_what_the_oracle_says(
     shell: str, awk: str, text: bytes, wanted: dict[bytes, bytes]

@@ -55,6 +55,7 @@ def test_another_s_node_is_not_written(node: Node, other: tuple[str, str]) -> No
 
 
 def test_a_node_is_adopted_by_naming_its_owner(node: Node) -> None:
+    assert node.code(claim()) == "OK"
     key = state(node)["mac.key"]
     assert writes(node, *OURS, "7", "proc-7") == "OK"
     other = ("inst-2", "edge/node-9", "1", "proc-2")

@@ -84,7 +84,7 @@ def killing(node: Node) -> Node:
 
 @pytest.mark.parametrize("which", [0, 1], ids=["merge_env", "put_file"])
 def test_killed_at_every_call_of_a_tool(dash: Node, which: int) -> None:
-    stride = 1 if KILLS > 50 else 3  # in a short run every third, another third each time
+    stride = 1 if KILLS > 50 else 5  # in a short run every fifth, others each time
     victim, fatal, died = killing(dash), -SEED % stride, True
     path, command, after = writes(dash, 1)[which]
     while died:
