@@ -75,12 +75,15 @@ pull_all() {
     phase pull
     for service in $services; do
         until pull_one; do
-            [ "$attempt" -lt "$attempts" ] && [ $(($(now) + pause)) -lt "$deadline" ] ||
+            if [ "$attempt" -ge "$attempts" ] || [ $(($(now) + pause)) -ge "$deadline" ]; then
                 finish "$code" "$service"
+            fi
             attempt=$((attempt + 1))
             sleep "$pause"
         done
     done
+    absent_image || return 0
+    finish EPULL "$image"
 }
 
 pull_one() { # else sets `code`, and in `pause` the seconds to wait; ends where waiting is no use
@@ -95,6 +98,7 @@ pull_one() { # else sets `code`, and in `pause` the seconds to wait; ends where 
     esac
     [ "$pause" -le 300 ] || pause=300
     docker_answers
+    return 1
 }
 
 pull_code() {
@@ -117,13 +121,20 @@ random() {
 
 # ------------------------------------------------------------------------------------------ swap
 
-images_present() { # nothing may be missing when the swap begins
-    for image in $(staged 60 config --images); do
+absent_image() { # sets `image` to the first that is not on the node, or fails if there is none
+    images=$(staged 60 config --images) || finish EINVALID
+    for image in $images; do
         docker_do 10 image inspect --format '{{.Id}}' "$image" >/dev/null && continue
         docker_answers
-        rm -f "$job/result.pull"
-        finish ENOTPULLED "$image"
+        return 0
     done
+    return 1
+}
+
+images_present() { # nothing may be missing when the swap begins
+    absent_image || return 0
+    rm -f "$job/result.pull"
+    finish ENOTPULLED "$image"
 }
 
 swap() { # file and .env, under the lock; a mark before the first byte says that it has begun
