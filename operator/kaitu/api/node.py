@@ -14,6 +14,7 @@ from kaitu.api.connection import ConnectionSpec
 from kaitu.aspects.compose import ASPECT as COMPOSE
 from kaitu.aspects.cron import ASPECT as CRON
 from kaitu.aspects.env import ASPECT as ENV
+from kaitu.aspects.health import ASPECT as HEALTH
 from kaitu.aspects.sysctl import ASPECT as SYSCTL
 from kaitu.core.aspect import Aspect
 from kaitu.core.durations import Duration, between, seconds
@@ -57,7 +58,7 @@ class NodeSpec(SpecModel):
     cron: Annotated[CronSpec | None, CRON] = None
     env: Annotated[EnvSpec | None, ENV] = None
     compose: Annotated[ComposeSpec | None, COMPOSE] = None
-    health: HealthSpec | None = None
+    health: Annotated[HealthSpec | None, HEALTH] = None
 
     @property
     def interval_seconds(self) -> float:
