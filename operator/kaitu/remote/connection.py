@@ -26,8 +26,7 @@ _NO_TOOL: Final = re.compile(
 _NO_SUDO: Final = re.compile(
     r"^sudo(-rs)?: |is not in the sudoers file|is not allowed to (execute|run) ", re.MULTILINE
 )
-_KILLED: Final = {124, 137}  # by the node's own `timeout`
-_UNFINISHED: Final = {Reason.CONNECTION_LOST, Reason.VISIT_DEADLINE}
+_TIMED_OUT: Final = {124, 137}  # by the node's own `timeout`
 
 
 Entered = tuple[asyncssh.SSHClientConnection, str]
@@ -100,7 +99,8 @@ class Connection:
         async with self._turn:
             outcome = await self._run(command, line)
         if error := failure(outcome, command.script):
-            raise _unknown(command, error)
+            ended = outcome.status not in {None, *_TIMED_OUT}
+            raise error if ended else _unknown(command, error)
         return frame.parse(outcome.stdout, nonce)
 
     async def _run(self, command: Command, line: str) -> Outcome:
@@ -141,7 +141,7 @@ def failure(outcome: Outcome, script: str) -> KaituError | None:
         return KaituError(Reason.OUTPUT_OVERFLOW, f"{script} sent far more than an answer")
     if outcome.lost:
         return KaituError(Reason.CONNECTION_LOST, f"the connection broke during {script}")
-    if outcome.status in _KILLED:
+    if outcome.status in _TIMED_OUT:
         return KaituError(Reason.VISIT_DEADLINE, f"{script} did not finish in time on the node")
     if outcome.status == 0:
         return None
@@ -170,7 +170,7 @@ def _odd(status: int | None, script: str) -> KaituError:
 
 
 def _unknown(command: Command, error: KaituError) -> KaituError:
-    """Of a write that did not come to an end nobody can say whether it was done."""
-    if CATALOGUE[command.script].writes and error.reason in _UNFINISHED:
+    """Of a write that did not come to its end nobody can say whether it was done."""
+    if CATALOGUE[command.script].writes and error.reason is not Reason.CHANNEL_REFUSED:
         return KaituError(Reason.OUTCOME_UNKNOWN, error.message)
     return error
