@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import asyncssh
@@ -32,7 +33,9 @@ def public(key: asyncssh.SSHKey) -> str:
     return key.export_public_key().decode().strip()
 
 
+@cache
 def private(key: asyncssh.SSHKey) -> Secret:
+    """Always the same text of a key; OpenSSH's format has a random part."""
     return Secret(key.export_private_key().decode())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kaitu.core.errors import KaituError
@@ -24,14 +24,17 @@ class _Kept:
     until: float
 
 
-@dataclass(slots=True)
 class Pool:
-    """Connections by node. ``session`` gives an open one; a new target ends the old one."""
+    """Connections by node. ``session`` gives an open one; a new target ends the old one.
 
-    longest: float = LONGEST
-    _kept: dict[Hashable, _Kept] = field(default_factory=dict)
-    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    _closed: bool = False
+    No connection lives longer than ``longest`` seconds; ``at_once`` logins happen at a time.
+    """
+
+    def __init__(self, longest: float = LONGEST, at_once: int = AT_ONCE) -> None:
+        self._longest = longest
+        self._gate = asyncio.Semaphore(at_once)
+        self._kept: dict[Hashable, _Kept] = {}
+        self._closed = False
 
     async def session(
         self, node: Hashable, target: Target, denied: Denied, *, fresh: bool = False
@@ -59,7 +62,7 @@ class Pool:
             raise KaituError(Reason.CONNECTION_LOST, "the operator is stopping")
         self.forget(node)
         loop = asyncio.get_running_loop()
-        lifetime = self.longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        lifetime = self._longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
         self._kept[node] = _Kept(connection, target, loop.time() + lifetime)
         loop.call_later(lifetime, self._retire, node, connection)
 
