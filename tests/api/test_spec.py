@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from kaitu.api.node import ASPECTS, NodeSpec, validate
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.core.sections import EnvSpec
 from specs import Case, cases, good, objects, patched
 
 
@@ -35,6 +37,13 @@ def test_no_message_and_no_repr_tells_a_value(value: str, name: str) -> None:
 
     assert "planted" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_not_even_the_library_s_own_error_tells_a_value() -> None:
+    with pytest.raises(ValidationError) as caught:
+        EnvSpec.model_validate({"vars": [{"name": "A", "value": "planted-'"}]})
+
+    assert "planted" not in f"{caught.value} {caught.value!r}"
 
 
 def test_the_repr_of_a_spec_holds_no_value() -> None:

@@ -155,7 +155,7 @@ def _matches(key: str, prefixes: tuple[str, ...]) -> bool:
 
 def allows_address(policy: Policy, ip: str) -> str | None:
     """The rule that forbids to dial this address, or None. Raises ``ValueError`` if it is none."""
-    address, *others = _meanings(ipaddress.ip_address(ip.partition("%")[0]))
+    address, *others = _meanings(ipaddress.ip_address(ip))
     for meaning in (address, *others):
         for network in policy.hosts.deny:
             if meaning in network:

@@ -86,7 +86,7 @@ class ComposeSpec(SectionSpec):
     @property
     def reference(self) -> Reference | None:
         """The key that holds the compose file; None when the spec has its text."""
-        if self.inline is not None:
+        if self.inline:
             return None
         if self.file and self.file.config_map_ref:
             source = self.file.config_map_ref
