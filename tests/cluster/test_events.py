@@ -34,10 +34,12 @@ def test_shape() -> None:
 
 
 def test_bounds_are_kept_within_letters() -> None:
-    made = event({**ABOUT, "name": f"{'a' * 199}.b"}, Note("Applied", "ü" * 1000), NOW, "pod-1")
+    made = event(
+        {**ABOUT, "name": f"{'a' * 199}.b"}, Note("Applied", f"a{'ü' * 1000}"), NOW, "pod-1"
+    )
     assert ".." not in made["metadata"]["name"]
     assert len(made["metadata"]["name"]) <= 253
-    assert made["note"] == "ü" * (MOST_NOTE // 2)
+    assert made["note"] == "a" + "ü" * (MOST_NOTE // 2 - 1)
     assert made["type"] == "Normal"
 
 

@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import yaml
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.incluster_config import SERVICE_HOST_ENV_NAME, load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
+
+from kaitu.cluster.errors import ApiError
 
 HOME: Final = "~/.kube/config"
 POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 PEM: Final = "-----BEGIN "
+
+_UNREADABLE: Final = (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError)
+"""What the loaders raise for files of all kinds of nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +44,28 @@ class Login:
 async def log_in(kubeconfig: str | None) -> Login:
     """Load the given file, else $KUBECONFIG, else the pod's account, else ~/.kube/config.
 
-    Raises ``ConfigException`` of the official package when that cannot be read.
+    Raises ``ApiError`` when that cannot be read.
     """
-    ours = Configuration()
     chosen = kubeconfig or os.environ.get("KUBECONFIG")
-    if not chosen and os.environ.get(SERVICE_HOST_ENV_NAME):
-        load_incluster_config(client_configuration=ours)
-        return Login(ours, POD_NAMESPACE.read_text().strip())
+    try:
+        if not chosen and os.environ.get(SERVICE_HOST_ENV_NAME):
+            return _of_pod()
+        return await _of_file(chosen or str(Path(HOME).expanduser()))
+    except _UNREADABLE as error:
+        where = chosen or "the pod's account, or ~/.kube/config"
+        raise ApiError(0, f"no login from {where}: {error}") from None
+
+
+def _of_pod() -> Login:
+    ours = Configuration()
+    load_incluster_config(client_configuration=ours)
+    return Login(ours, POD_NAMESPACE.read_text().strip())
+
+
+async def _of_file(kubeconfig: str) -> Login:
+    ours = Configuration()
     loader = await load_kube_config(
-        config_file=chosen or str(Path(HOME).expanduser()),
+        config_file=kubeconfig,
         client_configuration=ours,
         persist_config=False,
     )
