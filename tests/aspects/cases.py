@@ -12,7 +12,8 @@ A case is ``tests/cases/<aspect>/<case>.yaml``, the folder's name being the aspe
     plan: [texts of the steps]     # or {text, item, kind, disrupts, script, words, data}
     problem: {reason, message}     # or null
     report: {...}                  # optional
-    real: true                     # the plan is also carried out on a real node
+    real: true                     # the plan is also carried out on a real node, which is first
+                                   # given {files, kernel, links}, should they stand here
 """
 
 import base64
@@ -25,12 +26,13 @@ import yaml
 from pydantic import TypeAdapter
 
 from kaitu.api.node import ASPECTS, NodeSpec
-from kaitu.core.aspect import Answer, Aspect
+from kaitu.core.aspect import Answer, Answers, Aspect
 from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES, Desired, Reference
 from kaitu.core.plan import Step
 from kaitu.core.secrets import Secret
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
+STEP = frozenset({"text", "item", "kind", "disrupts", "script", "words", "data"})
 NEEDED = frozenset({"why", "spec", "answers", "plan", "problem"})
 KEYS = NEEDED | {"directory", "protected", "values", "facts", "report", "real"}
 
@@ -58,8 +60,10 @@ class Case:
         return f"{self.aspect.name}/{self.path.stem}"
 
     @property
-    def real(self) -> bool:
-        return bool(self.text.get("real"))
+    def real(self) -> Mapping[str, Any] | None:
+        """How to lay out a real node for this case; None when it is not for one."""
+        real = self.text.get("real")
+        return {} if real is True else real
 
     def desired(self) -> Desired:
         return Desired(
@@ -82,14 +86,37 @@ class Case:
         name = name or self.aspect.name
         return ASPECTS[name].want(desired.sections[name], desired)
 
-    def facts(self, name: str | None = None) -> Any:
-        """What the aspect makes of the answers; first, what the aspects make that it reads."""
+    def facts(self, answers: Answers | None = None, name: str | None = None) -> Any:
+        """What the aspect makes of the case's answers, or of these; first, of what it reads."""
+        answers = self.answers() if answers is None else answers
         aspect = ASPECTS[name or self.aspect.name]
-        read = {other: self.facts(other) for other in aspect.reads if other in self.text["spec"]}
-        return aspect.parse(self.answers(), read)
+        reads = [other for other in aspect.reads if other in self.text["spec"]]
+        read = {other: self.facts(answers, other) for other in reads}
+        return aspect.parse(answers, read)
 
     def answers(self) -> dict[str, Answer]:
         return {name: Answer(0, output(told)) for name, told in self.text["answers"].items()}
+
+    def assert_facts(self, facts: Any) -> None:
+        seen, expected = plain(facts), self.text.get("facts", {})
+        assert {key: seen[key] for key in expected} == expected
+
+    def assert_steps(self, want: Any, facts: Any, *, only: frozenset[str] = STEP) -> None:
+        """``only`` names what of a step is compared; the text always is."""
+        steps = [told(step) for step in self.aspect.plan(want, facts)]
+        expected = [{"text": one} if isinstance(one, str) else one for one in self.text["plan"]]
+        assert [step["text"] for step in steps] == [one["text"] for one in expected]
+        for step, one in zip(steps, expected, strict=True):
+            assert {k: step[k] for k in one if k in only} == {k: one[k] for k in one if k in only}
+
+    def assert_problem(self, want: Any, facts: Any) -> None:
+        problem, expected = self.aspect.problem(want, facts), self.text["problem"]
+        if expected is None:
+            assert problem is None
+        else:
+            assert problem is not None
+            seen = {"reason": problem.reason.value, "message": problem.message}
+            assert {key: seen[key] for key in expected} == expected
 
 
 def section(name: str, value: Any) -> Any:

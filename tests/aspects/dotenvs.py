@@ -1,8 +1,12 @@
 """Random .env files, and values that might be wanted of them: the odd corners, in small pieces."""
 
 import random
+from collections.abc import Iterator, Mapping
 
-NAMES = ("A", "AB", "K2_NODE_SECRET", "COMPOSE_FILE")
+from kaitu.core.facts import EnvFacts
+
+WANTED = ("A", "AB")
+NAMES = (*WANTED, "K2_NODE_SECRET", "COMPOSE_FILE")
 LEADS = ("", "", "", " ", "\t", "export ", "export\t ", " export  ", "\xa0", "export")
 SIGNS = ("=", "=", "=", " = ", ": ", ":", "=\t", "= \xa0", "\t=")
 BARE = ("x", "0", "00", "", " #", "#", "a b", "x#y", "$A", "\\", "=", "é", "\v", "it's", '"')
@@ -36,3 +40,22 @@ def wish(dice: random.Random, truth: str | None) -> str:
     if truth is not None and not set(truth) & set("'\\\r\n\0") and dice.random() < 0.7:
         return truth
     return dice.choice(("x", "0", "", "# note", "a b", "é", "$A", "x#y"))
+
+
+def disagreements(
+    facts: EnvFacts, wishes: Mapping[str, str], truth: Mapping[str, str] | None
+) -> Iterator[str]:
+    """Where what the probe says is not what compose reads; ``truth`` is None if it refuses."""
+    if truth is None:
+        return  # compose refuses a file for more than open quotes; such a file is no deployment
+    if facts.unclosed:
+        yield "a quote is said to be open"
+    for name, state in facts.states.items():
+        if state == "same" and truth.get(name) != wishes[name]:
+            yield f"{name} is said to be the same"
+        if (state == "missing") != (name not in truth):
+            yield f"{name} is said to be {state}"
+    if facts.protected_present != bool(truth.get("K2_NODE_SECRET")):
+        yield f"the secret is said to be there: {facts.protected_present}"
+    if ("COMPOSE_FILE" in facts.compose_names) != ("COMPOSE_FILE" in truth):
+        yield "COMPOSE_FILE"

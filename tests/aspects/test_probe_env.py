@@ -158,6 +158,11 @@ def test_a_link_a_folder_and_a_giant_are_not_read(shell: Shell, root: Path) -> N
         ("#K2_NODE_SECRET=s", False),
         ("B='\nK2_NODE_SECRET=s\n'", False),
         ("k2_node_secret=s", False),
+        ("K2_NODE_SECRET=$B", False),
+        ('K2_NODE_SECRET="${B}$C"\nC=', False),
+        ("B=1\nK2_NODE_SECRET=${B}", True),
+        ("K2_NODE_SECRET=a$B", True),
+        ("K2_NODE_SECRET='$B'", True),
         ("", False),
     ],
 )

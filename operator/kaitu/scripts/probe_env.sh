@@ -53,7 +53,7 @@ function statement() {
     quote = substr(text, 1, 1)
     if (quote != "\"" && quote != "\047") { quote = ""; bare(); return 0 }
     text = substr(text, 2)
-    value[key] = ""; plain[key] = 1
+    value[key] = ""; plain[key] = 1; raw[key] = quote == "\047"
     return closing()
 }
 
@@ -61,7 +61,7 @@ function bare(   at) {
     at = index(text, " #")
     if (at) text = substr(text, 1, at - 1)
     sub(/[ \t\v\f\r]+$/, "", text)
-    value[key] = text
+    value[key] = text; raw[key] = 0
     plain[key] = text !~ /[$\\\001-\010\013-\037\177-\377]/
 }
 
@@ -86,10 +86,22 @@ function state(name) {
     return plain[name] && value[name] "" == wanted[name] "" ? "same" : "differs"
 }
 
+# Whether something is left of a value when plain references to names that are not set are gone.
+function filled(name,   text, other) {
+    text = value[name] ""
+    while (!raw[name] && match(text, /[$]([A-Za-z_][A-Za-z0-9_]*|[{][A-Za-z_][A-Za-z0-9_]*[}])/)) {
+        other = substr(text, RSTART + 1, RLENGTH - 1)
+        gsub(/[{}]/, "", other)
+        if (value[other] "" != "") return 1
+        text = substr(text, 1, RSTART - 1) substr(text, RSTART + RLENGTH)
+    }
+    return text != ""
+}
+
 END {
     if (quote != "") unclosed = 1
     secret = "K2_NODE_SECRET"
-    print "protected\t" (seen[secret] + 0) "\t" (value[secret] "" == "" ? "no" : "yes")
+    print "protected\t" (seen[secret] + 0) "\t" (filled(secret) ? "yes" : "no")
     print "unclosed\t" (unclosed ? "yes" : "no")
     for (i = 1; i <= count; i++) print "state\t" names[i] "\t" state(names[i])
     for (key in seen) if (key ~ /^COMPOSE_[A-Za-z0-9_]+$/) print "compose\t" key
