@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aspects.cases import Case, every, plain
 from kaitu.api.bounds import fitted
 from kaitu.api.crd import schema
 from kaitu.api.status import NodeStatus
@@ -56,3 +58,13 @@ def test_zero_and_false_stay() -> None:
     status = {"env": {"managed": 0, "inSync": 0, "protectedPresent": False}}
 
     assert fitted(status) == status
+
+
+@pytest.mark.parametrize("case", every(), ids=str)
+def test_what_an_aspect_reports_has_its_place(case: Case) -> None:
+    """A field that the schema lacks is dropped by the server, and would be written every visit."""
+    told = plain(case.aspect.report(case.want(), case.facts()))
+
+    told.pop("held", None)  # the engine moves it to revision.held
+    NodeStatus.model_validate(told)
+    assert fitted(told) == told
