@@ -45,14 +45,15 @@ class Connection:
     ) -> None:
         self._ssh, self.address = entered
         self._enter = enter
-        self._ended = False
+        self._ended = self._aborted = False
         self._sudo = user != "root"
         self._turn = asyncio.Lock()
         self.reused = False
 
     @property
     def alive(self) -> bool:
-        return not self._ssh.is_closed()
+        """asyncssh says only some turns of the loop later that it was aborted."""
+        return not self._aborted and not self._ssh.is_closed()
 
     @property
     def busy(self) -> bool:
@@ -77,6 +78,7 @@ class Connection:
 
     async def _renew(self) -> None:
         self._ssh, self.address = await self._enter()
+        self._aborted = False
         if self._ended:
             self.abort()
             raise KaituError(Reason.CONNECTION_LOST, "the connection is not wanted any more")
@@ -132,6 +134,7 @@ class Connection:
         self._ssh.close()
 
     def abort(self) -> None:
+        self._aborted = True
         self._ssh.abort()
 
 
