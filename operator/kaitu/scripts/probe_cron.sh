@@ -5,16 +5,18 @@
 # Lines: daemon missing|down|active; user NAME yes|no;
 #        file NAME MODE UID:GID ours|foreign SHA256 (NAME is base64).
 # A foreign file's digest is `-`, and no content is ever sent: commands can hold passwords.
-probe_cron() (
+probe_cron() {
     root=${KAITU_ROOT:-}
     printf 'daemon\t%s\n' "$(cron_daemon)"
     while IFS= read -r user; do
         printf 'user\t%s\t%s\n' "$user" "$(cron_user "$user")"
     done
     for file in "$root"/etc/cron.d/kaitu-*; do
-        [ ! -e "$file" ] && [ ! -L "$file" ] || cron_file "$file"
+        if [ -e "$file" ] || [ -L "$file" ]; then
+            cron_file "$file"
+        fi
     done
-)
+}
 
 cron_daemon() {
     for process in "$root"/proc/[0-9]*; do

@@ -6,7 +6,7 @@
 # Lines: file absent|present|irregular; protected COUNT yes|no (K2_NODE_SECRET; not empty);
 #        unclosed yes|no (a quote that never closes, or a NUL); compose NAME (each COMPOSE_* key);
 #        state NAME same|differs|missing|duplicate|multiline|unknown, one for each name asked for.
-probe_env() (
+probe_env() {
     IFS= read -r directory || return 1
     file=${KAITU_ROOT:-}$directory/.env
     kind=irregular
@@ -22,7 +22,7 @@ probe_env() (
         echo
         [ "$kind" != present ] || tr '\000' '\001' <"$file"
     } | awk -v kind="$kind" "$env_reader"
-)
+}
 
 # Reads .env as docker compose does (compose-go's dotenv), as far as needed: what it would expand or
 # unescape counts as different, because we write such values in single quotes.

@@ -8,7 +8,7 @@
 # CONTENT, PATH and VALUE are base64.
 probe_mark='# kaitu-operator: written from the KaituNode, changes here are undone'
 
-probe_sysctl() (
+probe_sysctl() {
     root=${KAITU_ROOT:-}
     ours=99-z-kaitu.conf
     wanted=' '
@@ -22,7 +22,7 @@ probe_sysctl() (
     done
     # with systemd this file counts only where a link in sysctl.d leads to it
     [ -d "$root/run/systemd/system" ] || sysctl_file /etc/sysctl.conf
-)
+}
 
 # Sets `swapped` to KEY with every FROM as TO.
 sysctl_swap() { # sysctl_swap KEY FROM TO
