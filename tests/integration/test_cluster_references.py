@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from kaitu.cluster.api import Api, Body
 from kaitu.cluster.found import ABSENT, FRESH, UNUSED
 from kaitu.cluster.references import References
 from kaitu.core.desired import Reference
@@ -187,6 +188,36 @@ def test_fresh_read_is_made_at_once_and_shared(store: Store) -> None:
 
     assert used(store, test, Clock()) == [("Secret", store.space, "asked")]
     assert store.reads("asked") == 2
+
+
+def test_fresh_read_does_not_join_one_that_may_have_missed_the_change(store: Store) -> None:
+    """The answer to the first question arrives last, and must not undo the second."""
+    store.secret("slow", "old")
+    answered, let_go = asyncio.Event(), asyncio.Event()
+
+    class Slow(Api):
+        async def get(self, path: str, **query: str | int) -> Body:
+            answer = await super().get(path, **query)
+            if not answered.is_set():
+                answered.set()
+                await let_go.wait()
+            return answer
+
+    async def use() -> list[str]:
+        api = await Slow.connect(str(store.account.kubeconfig))
+        try:
+            references = References(api)
+            first = asyncio.create_task(references.value(store.space, secret("slow")))
+            await answered.wait()
+            store.secret("slow", "new")
+            second = await references.value(store.space, secret("slow"), fresh=True)
+            let_go.set()
+            third = (await first, await references.value(store.space, secret("slow")))
+            return [value.reveal() for value in (second, *third)]
+        finally:
+            await api.close()
+
+    assert asyncio.run(use()) == ["new", "new", "new"]
 
 
 def test_never_more_than_twenty_reads_in_a_second(store: Store) -> None:
