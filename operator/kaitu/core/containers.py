@@ -113,7 +113,9 @@ def _value(found: dict[str, Any], name: str) -> Any:
     value, kind = found[name], _FIELDS[name]
     if type(value) is not kind:
         raise UnparsableError(f"{name} of a container is no {kind.__name__}")
-    return one_line(value.removeprefix("/"), 512) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return one_line(value.removeprefix("/") if name == "name" else value, 512)
 
 
 def shown(container: Container) -> dict[str, Any]:
