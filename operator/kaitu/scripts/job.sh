@@ -46,6 +46,7 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     merge_env "$copy" "$job/env.want" "$job/env" || finish "$code"
     unlock
     docker_answers
+    self_test
     project=$(project_of "$directory") || finish EDOCKER
     staged 60 config -q || finish EINVALID
     services=$(staged 60 config --services) || finish EINVALID
@@ -65,6 +66,13 @@ live() { # live SECONDS WORD...: compose on what is in place
 
 docker_answers() { # a daemon that fell silent is no fault of the release
     docker_do 10 version >/dev/null || finish EDOCKER
+}
+
+self_test() { # what calls itself docker must know what is not there
+    docker_do 10 inspect --type container kaitu-operator/absent >/dev/null && finish ESELFTEST docker
+    project=kaitu-operator-absent
+    nothing=$(compose_do 20 "$job/docker-compose.yml" "$job/absent" ps -aq) && finish ESELFTEST compose
+    [ -z "$nothing" ] || finish ESELFTEST compose
 }
 
 # ------------------------------------------------------------------------------------------ pull
@@ -220,12 +228,13 @@ survey() { # survey SERVICE...
 }
 survey_format='{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.RestartCount}} {{.Image}} {{.Config.Image}}'
 
-# Sets `bad` to the first service that is not as it should be, or fails if there is none. A service that
-# is never restarted and has ended well is as it should be.
+# Sets `bad` to the first service that is not as it should be; succeeds if there is none. One that is
+# never restarted and has ended well is as it should be. A repair takes the images as they are: a tag
+# that somebody moved is no fault of what runs.
 assess() {
     sight=$(survey "$@")
-    bad=$(printf '%s\n' "$sight" | awk '
-        $2 == "running" && ($3 == "-" || $3 == "healthy") && $7 == $8 { next }
+    bad=$(printf '%s\n' "$sight" | awk -v any="$([ "$kind" != repair ] || echo 1)" '
+        $2 == "running" && ($3 == "-" || $3 == "healthy") && (any || $7 == $8) { next }
         $2 == "exited" && $4 == 0 && $5 == "no" { next }
         { print $1; exit }')
     [ -z "$bad" ]

@@ -96,10 +96,12 @@ compose_hashes() { # nothing is printed where compose cannot read the two files
     hashes=$(compose_do 10 "$directory/docker-compose.yml" "$dotenv" config --hash '*' 2>/dev/null) ||
         return 0
     printf '%s\n' "$hashes" | awk 'NF == 2 { print "hash\t" $1 "\t" $2 }'
-    docker_do 10 ps -a --filter "label=com.docker.compose.project=$project" --format '{{.ID}}' |
-        while read -r id; do
-            reference=$(docker_do 10 inspect --type container --format '{{.Config.Image}}' "$id")
-            printf 'image\t%s\t%s\n' "$(printf %s "$reference" | base64 -w0)" \
-                "$(docker_do 10 image inspect --format '{{.Id}}' "$reference" || echo -)"
+    # shellcheck disable=SC2046 # ids are words
+    set -- $(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" | head -n 100)
+    [ $# -gt 0 ] || return 0
+    docker_do 10 inspect --type container --format '{{.Config.Image}}' "$@" | sort -u | head -n 50 |
+        while read -r reference; do
+            id=$(docker_do 10 image inspect --format '{{.Id}}' "$reference") || id=-
+            printf 'image\t%s\t%s\n' "$(printf %s "$reference" | base64 -w0)" "$id"
         done
 }

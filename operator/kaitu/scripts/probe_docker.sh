@@ -17,7 +17,12 @@ probe_docker() {
     *) docker_silent "$(docker_unit)" && return ;;
     esac
     plugin=$(docker_do 10 compose version --short 2>/dev/null) || plugin=-
-    containers=$(docker_containers) || containers=$(docker_containers) || return 1
+    containers=$(docker_containers) || containers=$(docker_containers) || {
+        # Either the daemon went silent just now, or what we ask is wrong: that must not look alike.
+        docker_do 10 version --format '{{.Server.Version}}' >/dev/null && return 1
+        docker_silent hung
+        return
+    }
     printf 'engine\tok\t%s\t%s\n' "$(docker_word "$version")" "$(docker_word "${plugin#v}")"
     [ -z "$containers" ] || printf '%s\n' "$containers"
 }
@@ -37,7 +42,7 @@ docker_word() {
     printf %s "${1:--}" | tr -cd 'A-Za-z0-9.+~_-' | cut -c1-64
 }
 
-# Fails if a container went away between the two calls.
+# Fails if a container went away between the two calls, and while the daemon starts or stops.
 docker_containers() {
     ids=$(docker_do 10 ps -aq --no-trunc) || return 1
     # shellcheck disable=SC2046 # ids are words
@@ -47,4 +52,4 @@ docker_containers() {
 }
 
 # shellcheck disable=SC2016 # a template of Docker's
-docker_format='{"id":{{json .Id}},"name":{{json .Name}},"image":{{json .Config.Image}},"imageID":{{json .Image}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"startedAt":{{json .State.StartedAt}},"finishedAt":{{json .State.FinishedAt}},"exitCode":{{json .State.ExitCode}},"oom":{{json .State.OOMKilled}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"dir":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}}}'
+docker_format='{"id":{{json .ID}},"name":{{json .Name}},"image":{{json .Config.Image}},"imageID":{{json .Image}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"restarts":{{json .RestartCount}},"startedAt":{{json .State.StartedAt}},"finishedAt":{{json .State.FinishedAt}},"exitCode":{{json .State.ExitCode}},"oom":{{json .State.OOMKilled}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"dir":{{json (index .Config.Labels "com.docker.compose.project.working_dir")}},"hash":{{json (index .Config.Labels "com.docker.compose.config-hash")}}}'
