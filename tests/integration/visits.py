@@ -1,0 +1,102 @@
+"""The engine's own visits to one lab node, over SSH, without a cluster around them."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from kaitu.api.node import ASPECTS, validate
+from kaitu.core.desired import Desired
+from kaitu.core.outcome import Outcome
+from kaitu.core.secrets import Secret
+from kaitu.core.sections import HealthSpec
+from kaitu.engine import schedule
+from kaitu.engine.admit import Brake, Claims, Identity
+from kaitu.engine.look import manage
+from kaitu.engine.slots import Slots
+from kaitu.engine.visit import Orders, Visit, visit
+from kaitu.remote.ssh import Target, connect
+from lab.node import Node
+from lab.stack import FOLDER, stack
+from lab.wait import until
+
+WHO = Identity("installation", "fleet", "node-1", 1, "process")
+
+
+@dataclass
+class Visitor:
+    """Visits a node as the operator does; ``log`` has the text of every step that was done."""
+
+    node: Node
+    user: str = "ubuntu"
+    adopt: bool = False
+    log: list[str] = field(default_factory=list)
+
+    def visit(self, **sections: Any) -> Visit:
+        """One visit, in a session of its own."""
+        return asyncio.run(self._visit(sections))
+
+    def settle(self, seconds: float = 180, **sections: Any) -> Visit:
+        """Visit until no job runs and no next step is known."""
+
+        def rested() -> Visit | None:
+            seen = self.visit(**sections)
+            return None if schedule.going_on(seen) else seen
+
+        return until(rested, seconds, f"rest of {self.node.name}")
+
+    async def _visit(self, sections: dict[str, Any]) -> Visit:
+        node = self.node
+        key = Secret(node.keys.private)
+        target = Target(node.address, node.port, self.user, key, (node.host_key,))
+        connection = await connect(target, lambda _: None)
+        wanted = desired(node, sections)
+        try:
+            found = await visit(
+                manage(ASPECTS.values(), wanted), wanted, connection, orders(self.adopt)
+            )
+        finally:
+            connection.close()
+        applied = [step for one in found.outcomes.values() for step in one.applied]
+        self.log.extend(step.text for step in applied)
+        return found
+
+
+def desired(node: Node, sections: dict[str, Any]) -> Desired:
+    """As from a KaituNode with these sections."""
+    connection = {
+        "host": node.address,
+        "port": node.port,
+        "user": "ubuntu",
+        "privateKeySecretRef": {"name": "key"},
+        "hostKeys": [node.host_key],
+    }
+    spec = validate({"connection": connection, **sections})
+    return Desired("fleet", "node-1", {"health": HealthSpec(), **spec.sections}, {}, FOLDER)
+
+
+def orders(adopt: bool) -> Orders:
+    async def announce(_: str) -> bool:
+        return True
+
+    return Orders(
+        identity=WHO,
+        claims=Claims(adopt=adopt),
+        brake=Brake(("fleet", "node-1"), Slots(lambda: 1)),
+        may_write=lambda: True,
+        announce=announce,
+        superseded=lambda: False,
+    )
+
+
+def release(version: str, text: str | None = None, **more: Any) -> dict[str, Any]:
+    """A section compose: one attempt, and a gate that gives up soon."""
+    update = {"attempts": 1, "gate": {"timeout": "15s"}, **more}
+    return {"version": version, "file": {"inline": text or stack(version)}, "update": update}
+
+
+def variables(**values: str) -> dict[str, Any]:
+    return {"vars": [{"name": name, "value": value} for name, value in values.items()]}
+
+
+def compose(found: Visit) -> Outcome:
+    return found.outcomes["compose"]
