@@ -105,6 +105,13 @@ def refuse_unsafe(body: bytes, found: list[Statement], wanted: Mapping[bytes, by
         shared = each.name in wanted and shares_line(body, found, each)
         if odd or over_lines or shared:
             raise Refused("EMULTILINE")
+    if ends_bare(body, found) and not {each.name for each in found}.issuperset(wanted):
+        raise Refused("EMULTILINE")
+
+
+def ends_bare(body: bytes, found: list[Statement]) -> bool:
+    """Whether the text stops in a word without `=`: with a newline, compose reads it otherwise."""
+    return bool(found) and re.fullmatch(rb"[^=:\n]+", body[found[-1].start :]) is not None
 
 
 def plain(name: bytes) -> bytes:

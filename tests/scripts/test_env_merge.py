@@ -107,6 +107,8 @@ CASES: list[tuple[str, bytes | None, bytes, bytes | str]] = [
     ("shares its line", b"A='1' X=0\n", b"A=1\n", "EMULTILINE"),
     ("a space that does not show", b"\xc2\xa0A=0\n", b"A=1\n", "EMULTILINE"),
     ("export and such a space", b"export\xc2\xa0A=0\n", b"A=1\n", "EMULTILINE"),
+    ("a bare last word", b"X=1\nA=0\nword", b"A=1\n", b"X=1\nA=1\nword"),
+    ("a line after a bare last word", b"X=1\nword", b"A=1\n", "EMULTILINE"),
     ("never closed", b'X="1\n', b"A=1\n", "EUNCLOSED"),
     ("ours, never closed", b"A='1\n", b"A=1\n", "EUNCLOSED"),
     ("NUL", b"X=\x001\n", b"A=1\n", "ENUL"),

@@ -50,8 +50,10 @@ function end_of_quote(text, from, quote,    i, c) {
 }
 # Walks over the statements of a line. Sets `head`, the name that it assigns first, and `unsafe` if
 # a managed name shares it: with another statement, or with a quote that began or ends elsewhere.
+# Sets `bare` if the line ends in a word that assigns nothing.
 function walk(text,    name, count, at) {
     head = ""
+    bare = 0
     if (quote != "") {
         if (managed(quoted) || managed(name_of(text))) unsafe = 1
         at = end_of_quote(text, 1, quote)
@@ -65,7 +67,8 @@ function walk(text,    name, count, at) {
         if (!count) head = name
         if (count++ && (managed(name) || managed(head))) unsafe = 1
         if (!managed(name) && suspect(name)) unsafe = 1
-        if (!sub(/^[^=:]*[=:][ \t\v\f\r]*/, "", text) || text !~ /^["\047]/) return
+        bare = !sub(/^[^=:]*[=:][ \t\v\f\r]*/, "", text)
+        if (bare || text !~ /^["\047]/) return
         quote = substr(text, 1, 1)
         quoted = name
         at = end_of_quote(text, 2, quote)
@@ -95,6 +98,8 @@ END {
         owner[i] = head
         if (managed(head)) last[head] = i
     }
+    for (i = 1; i <= directives; i++) # a newline after a bare last word changes what compose makes of it
+        if (bare && !newline && !(order[i] in last)) unsafe = 1
     if (quote != "") exit 6
     if (unsafe) exit 4
     ORS = ""
