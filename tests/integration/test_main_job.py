@@ -76,7 +76,11 @@ def test_kubectl_waits_for_ready(applied: str, cluster: Cluster) -> None:
     ("breaking", "check", "mended"),
     [
         ("sysctl -qw net.ipv4.tcp_congestion_control=reno", f"cat {CC}", "bbr"),
-        (": >/etc/cron.d/kaitu-hello", "grep -c /bin/true /etc/cron.d/kaitu-hello", "1"),
+        (
+            "sed -i s,true,false, /etc/cron.d/kaitu-hello",
+            "grep -c /bin/true /etc/cron.d/kaitu-hello",
+            "1",
+        ),
         ("rm /etc/sysctl.d/99-z-kaitu.conf", "grep -c bbr /etc/sysctl.d/99-z-kaitu.conf", "1"),
         (
             "sed -i s/LEVEL=info/LEVEL=debug/ /apps/kaitu-slave/.env",

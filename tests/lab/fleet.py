@@ -36,12 +36,12 @@ def env_secret(name: str, **values: str) -> dict[str, Any]:
 
 
 def release(version: str, text: str | None = None) -> dict[str, Any]:
-    """The ConfigMap that is the default compose file of this version."""
+    """The ConfigMap that is the default compose file of this version; images v1 unless told."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": f"compose-{version}"},
-        "data": {"docker-compose.yml": text if text is not None else stack(version)},
+        "data": {"docker-compose.yml": text if text is not None else stack("v1")},
     }
 
 

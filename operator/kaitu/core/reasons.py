@@ -189,7 +189,7 @@ def _rows() -> dict[Reason, Row]:
         (s.CHANNEL_REFUSED, probe, unknown, soon, "sshd refused a session; check MaxSessions and forced commands."),
         (s.VISIT_DEADLINE, probe, unknown, soon, "The node answered too slowly; it may be overloaded. spec.timeout can be raised."),
         (s.OUTPUT_OVERFLOW, probe, no, absent, "The node sent far more than a probe does; look at the account's shell start files."),
-        (s.PROBE_REJECTED, probe, no, absent, "The answer was no valid frame; look for a forced command or text printed at login."),
+        (s.PROBE_REJECTED, probe, no, soon, "The answer was no valid frame; look for a forced command or text printed at login."),
         (s.NO_PRIVILEGE, probe, no, fix, "The user needs sudo without a password, or use root."),
         (s.TOOL_MISSING, probe, no, fix, "Install the named tool on the node."),
         (s.TOOL_CONTRACT, probe, no, fix, "A basic tool of the node gives wrong answers; check what replaced it."),

@@ -15,6 +15,10 @@ from kaitu.engine.visit import Visit
 
 HEARTBEAT: Final = timedelta(minutes=10)
 _MOST_DRIFT: Final = 20
+_EXPECTED: Final = frozenset(
+    {Reason.RECONCILING, Reason.WAITING_FOR_SLOT, Reason.STARTING, Reason.SUSPENDED}
+)
+"""Reasons that no night's sleep should be broken for."""
 _SHOWN: Final = frozenset({State.OBSERVED, State.WAITING})
 
 
@@ -98,9 +102,9 @@ def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Ev
 
 
 def _turned(kind: Condition, finding: verdicts.Finding) -> Event:
-    good = finding.verdict is Verdict.TRUE
+    calm = finding.verdict is Verdict.TRUE or finding.reason in _EXPECTED
     text = f"{kind} is {finding.verdict}: {finding.message or finding.reason}"
-    return Event(str(finding.reason), text, warning=not good)
+    return Event(str(finding.reason), text, warning=not calm)
 
 
 def _deeds(subject: Subject, visit: Visit | None) -> list[Event]:

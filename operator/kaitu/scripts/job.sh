@@ -256,7 +256,16 @@ restless() { # the first service whose line moved
     printf '%s\n%s\n' "$before" "$sight" | sort | uniq -u | awk '{ print $1; exit }'
 }
 
+verified_before() { # this very release was verified here once: the node broke, not the release
+    [ -s "$KAITU_STATE/record" ] && read -r old_key _ _ old_mac <"$KAITU_STATE/record" &&
+        [ "$old_key $old_mac" = "$key $sealed" ]
+}
+
 keep_held() { # keep_held CODE SERVICE: not tried again on this node until something of it changes
+    if verified_before; then
+        rm -f "$job/pending"
+        finish EREPAIR "${2:--}"
+    fi
     kept held "$key $sealed $1 ${2:--}"
     finish "$1" "${2:--}"
 }
