@@ -130,18 +130,25 @@ def _held(want: ComposeWant, facts: ComposeFacts) -> bool:
 
 def _move(want: ComposeWant, facts: ComposeFacts, differs: tuple[str, ...]) -> Plan:
     """Pull, then go up; what failed is tried again after a pause, by the node's own clock."""
-    pulled, moved = (facts.releases.result(kind, want.key) for kind in ("pull", "up"))
-    if jobs.resting(pulled) or jobs.resting(moved):
+    known = facts.releases
+    if any(jobs.resting(known.result(kind, want.key)) for kind in ("pull", "up")):
         return ()
-    item, kind = ", ".join(differs), "changed" if facts.releases.record else "missing"
-    about = (
-        f"release {want.version}: {item}" if differs != ("release",) else f"release {want.version}"
-    )
-    if pulled is None or not jobs.good(pulled):
-        text = f"pull {about}"
-        return (Step(text, job(want, "pull"), item=item, kind=kind),)
-    text = f"{'finish' if facts.releases.pending else 'deploy'} {about}"
+    item, kind = ", ".join(differs), "changed" if known.record else "missing"
+    about = f"release {want.version}" + (f": {item}" if differs != ("release",) else "")
+    if not _has_images(want, facts):
+        return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind),)
+    text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
     return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind),)
+
+
+def _has_images(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """Pulled for this input, or there since the same release was verified with other variables."""
+    known, record = facts.releases, facts.releases.record
+    if jobs.good(known.result("pull", want.key)):
+        return True
+    moved = known.result("up", want.key)
+    gone = moved is not None and moved.code == "ENOTPULLED"
+    return record is not None and record.key == want.key and not gone
 
 
 def _remember(want: ComposeWant, facts: ComposeFacts) -> Plan:
@@ -217,7 +224,7 @@ def _obstacle(want: ComposeWant, facts: ComposeFacts) -> Problem | None:
 def report(want: ComposeWant, facts: ComposeFacts) -> dict[str, Any]:
     ours, known = facts.engine.of(want.directory), facts.releases
     status: dict[str, Any] = {"services": [shown(one) for one in ours if one.service][:64]}
-    if known.record and ours:
+    if known.record and ours and not known.pending:  # of a swap unverified nobody knows
         status["version"] = known.record.version
     if known.file not in {"absent", "unsafe"}:
         status["fileDigest"] = known.file
