@@ -55,6 +55,16 @@ def test_the_first_probe_of_a_visit_logs_in_anew() -> None:
     run(test())
 
 
+def test_a_death_just_before_the_request_is_no_other() -> None:
+    async def test() -> None:
+        async with visited(deaths=0) as (_, server, kept):
+            server.links[0].abort()
+            assert await probe(kept)
+            assert kept.alive
+
+    run(test())
+
+
 def test_it_does_so_once() -> None:
     async def test() -> None:
         async with visited(deaths=2) as (_, server, kept):

@@ -210,8 +210,35 @@ def test_a_silent_port_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
         assert failing("127.0.0.1", port).reason is Reason.DIAL_TIMEOUT
 
 
+def test_silent_addresses_share_the_time_of_one(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "DIAL_SECONDS", 0.6)
+    names["node.test"] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    tried: list[str] = []
+
+    async def connect(_: object, address: tuple[str, int]) -> None:
+        tried.append(address[0])
+        await asyncio.Event().wait()
+
+    async def test() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", connect, raising=False)
+        async with asyncio.timeout(1.2):
+            with pytest.raises(KaituError) as caught:
+                await wire.reach("node.test", 22, allow)
+        assert caught.value.reason is Reason.DIAL_TIMEOUT
+
+    run(test())
+    assert tried == names["node.test"]
+
+
 def test_no_route_is_not_the_nodes_fault() -> None:
     assert failing("255.255.255.255").reason is Reason.DIAL_UNREACHABLE
+
+
+def test_a_refusal_is_said_in_plain_words() -> None:
+    port = closed_port()
+    assert failing("127.0.0.1", port).message == f"127.0.0.1 port {port}: Connection refused"
 
 
 @pytest.mark.parametrize(

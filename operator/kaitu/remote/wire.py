@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -59,10 +60,11 @@ async def reach(host: str, port: int, denied: Denied) -> Wire:
     for address in addresses:
         if rule := denied(address):
             raise KaituError(Reason.HOST_DENIED, f"{address} is denied by the policy: {rule}")
+    share = DIAL_SECONDS / len(addresses)
     for address in addresses[:-1]:
         with suppress(KaituError):
-            return await _dial(address, port)
-    return await _dial(addresses[-1], port)
+            return await _dial(address, port, share)
+    return await _dial(addresses[-1], port, share)
 
 
 async def resolve(host: str) -> tuple[str, ...]:
@@ -83,14 +85,14 @@ async def resolve(host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))[:MOST_ADDRESSES]
 
 
-async def _dial(address: str, port: int) -> Wire:
+async def _dial(address: str, port: int, seconds: float) -> Wire:
     where = f"{address} port {port}"
     try:
         wire = Wire(address)
     except OSError as error:
         raise _failure(where, error) from None
     try:
-        async with asyncio.timeout(DIAL_SECONDS):
+        async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(wire, (address, port))
     except BaseException as error:
         wire.close()
@@ -103,5 +105,6 @@ async def _dial(address: str, port: int) -> Wire:
 def _failure(where: str, error: OSError) -> KaituError:
     if isinstance(error, TimeoutError):
         return KaituError(Reason.DIAL_TIMEOUT, f"{where} does not answer")
-    reason = _DIAL.get(error.errno or 0, Reason.DIAL_UNREACHABLE)
-    return KaituError(reason, f"{where}: {error.strerror or 'unreachable'}")
+    number = error.errno or errno.EHOSTUNREACH
+    reason = _DIAL.get(number, Reason.DIAL_UNREACHABLE)
+    return KaituError(reason, f"{where}: {os.strerror(number)}")
