@@ -262,10 +262,7 @@ verified_before() { # this very release was verified here once: the node broke, 
 }
 
 keep_held() { # keep_held CODE SERVICE: not tried again on this node until something of it changes
-    if verified_before; then
-        rm -f "$job/pending"
-        finish EREPAIR "${2:--}"
-    fi
+    if verified_before; then finish EREPAIR "${2:--}"; fi # still pending: it is tried again
     kept held "$key $sealed $1 ${2:--}"
     finish "$1" "${2:--}"
 }
