@@ -199,10 +199,11 @@ def problem(want: ComposeWant, facts: ComposeFacts) -> Problem | None:
 
 
 def _failed(want: ComposeWant, facts: ComposeFacts, kinds: tuple[str, ...]) -> Problem | None:
-    """What the last job for this input ended with, while it is not tried again."""
-    results = (facts.releases.result(kind, want.key) for kind in kinds)
-    bad = next((one for one in results if one and not jobs.good(one)), None)
-    return jobs.ended(bad.code, bad.detail) if bad else None
+    """What the last failed job for this input ended with, while it is not tried again."""
+    ends = (facts.releases.result(kind, want.key) for kind in kinds)
+    bad = [one for one in ends if one and not jobs.good(one)]
+    last = min(bad, key=lambda one: one.age, default=None)
+    return jobs.ended(last.code, last.detail) if last else None
 
 
 def _obstacle(want: ComposeWant, facts: ComposeFacts) -> Problem | None:
