@@ -158,8 +158,8 @@ BREAKS = (
     ),
     Break(
         "a cron file: its command replaced",
-        "sed -i s,logrotate,false, /etc/cron.d/kaitu-log-trim",
-        _output("grep -c logrotate /etc/cron.d/kaitu-log-trim", "1"),
+        "sed -i s,/usr/sbin/logrotate,/bin/false, /etc/cron.d/kaitu-log-trim",
+        _output("grep -c /usr/sbin/logrotate /etc/cron.d/kaitu-log-trim", "1"),
     ),
     Break(
         "an .env key: K2_LOG_LEVEL set to debug",
