@@ -49,9 +49,9 @@ def allow(_: str) -> None:
     """The policy that allows every address."""
 
 
-def run(test: Awaitable[Any]) -> Any:
+def run(test: Awaitable[Any], seconds: float = 20) -> Any:
     async def bounded() -> Any:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(seconds):
             return await test
 
     return asyncio.run(bounded())

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaitu.core.aspect import Answer
@@ -169,6 +169,7 @@ def test_a_broken_tool_is_named_by_probe_and_write(code: str, reason: Reason, re
     assert caught.value.reason is reason
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_changed_answer_is_never_believed(data: st.DataObject) -> None:
     """Bytes replaced, put in or cut out anywhere: only the identical stream is accepted."""
@@ -179,6 +180,7 @@ def test_a_changed_answer_is_never_believed(data: st.DataObject) -> None:
         refused(stream, lambda: frame.parse(stream, NONCE))
 
 
+@settings(deadline=None)
 @given(st.binary(), st.text("0123456789abcdef", min_size=32, max_size=32))
 def test_noise_is_never_believed(noise: bytes, nonce: str) -> None:
     with pytest.raises(KaituError):
@@ -191,6 +193,7 @@ Json = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(Json | st.builds(lambda inner: {"fragments": {"host": inner}}, Json))
 def test_whatever_is_sealed_is_an_answer_or_refused(value: Any) -> None:
     """No other exception: a node must not be able to cause a defect."""

@@ -70,6 +70,28 @@ async def garbage(_: Reader, writer: Writer) -> None:
     await writer.drain()
 
 
+def kexinit(*lists: bytes) -> bytes:
+    """The packet in which an SSH server lists its algorithms."""
+    names = b"".join(struct.pack(">I", len(names)) + names for names in lists)
+    payload = b"\x14" + bytes(16) + names + bytes(5)
+    padding = 8 - (len(payload) + 5) % 8 + 8
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
+
+
+OFFER = kexinit(
+    b"diffie-hellman-group14-sha256", b"ssh-ed25519", *2 * [b"aes256-ctr"],
+    *2 * [b"hmac-sha2-256"], *2 * [b"none"], b"", b"",
+)  # fmt: skip
+
+
+async def old(reader: Reader, writer: Writer) -> None:
+    """An sshd that finds no algorithm in common hangs up in the moment in which it has said so."""
+    writer.write(b"SSH-2.0-OpenSSH_6.0\r\n")
+    await reader.readline()
+    await reader.read(10_000)  # the client's offer
+    writer.write(OFFER)
+
+
 TALKS = {
     "silence": (silence, Reason.BANNER_TIMEOUT),
     "half a greeting": (says(b"SSH-2.0"), Reason.BANNER_TIMEOUT),
@@ -84,6 +106,7 @@ TALKS = {
     "endless line": (endless(b"x" * 65536), Reason.NOT_SSH),
     "endless lines": (endless(b"hello\r\n" * 9000), Reason.NOT_SSH),
     "greeting no text": (says(b"SSH-2.0-\xff\xfe\r\n"), Reason.CONNECTION_LOST),
+    "old, and gone at once": (old, Reason.ALGORITHM_MISMATCH),
     "greeting, then nothing": (says(b"SSH-2.0-OpenSSH_9.2\r\n"), Reason.LOGIN_TIMEOUT),
     "greeting, then garbage": (garbage, Reason.CONNECTION_LOST),
 }

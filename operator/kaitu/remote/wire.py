@@ -39,16 +39,20 @@ _DIAL: Final = {
 class Wire(socket.socket):
     """A socket that remembers the first bytes it ``heard``: by them, what is no SSH is known."""
 
-    __slots__ = ("address", "heard")
+    __slots__ = ("_over", "address", "heard")
 
     def __init__(self, address: str) -> None:
         super().__init__(socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.setblocking(False)
         self.address = address
         self.heard = b""
+        self._over = False
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         data = super().recv(bufsize, flags)
+        if not data and not self._over:
+            self._over = True
+            raise BlockingIOError  # once: asyncssh is a turn of the loop behind with its verdict
         if len(self.heard) < MOST_HEARD:
             self.heard = (self.heard + data)[:MOST_HEARD]
         return data
