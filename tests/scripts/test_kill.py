@@ -106,14 +106,14 @@ def test_an_edit_caught_between_exchange_and_comparison_comes_back(node: Node) -
     """A person saves just before the exchange, and the script dies just after it."""
     live, edit = node.app / ".env", env_with(0) + b"\r\n# mine"
     live.write_bytes(env_with(0))
-    text = kill_after_exchange(edit)
-    process = node.start(env(node.app, b"A=1\n"), text=text)
-    process.communicate(timeout=60)
+    node.start(env(node.app, b"A=1\n"), text=kill_after_exchange(edit)).communicate(timeout=60)
     assert live.read_bytes() == env_with(0).replace(b"'0'", b"1")
     assert (node.app / ".kaitu-swap.env").read_bytes() == edit
-    assert node.answer(env(node.app, b"A=2\n")) == {"code": "OK", "detail": ""}
+    assert node.answer(env(node.app, b"A=2\n")) == {"code": "OK", "detail": "conflict"}
     assert live.read_bytes() == edit.replace(b"'0'", b"2")
-    assert {path.name for path in node.app.iterdir()} == {".env"}
+    (copy,) = node.app.glob(".env.kaitu-conflict.*")
+    assert {path.name for path in node.app.iterdir()} == {".env", copy.name}
+    assert (copy.read_bytes(), rights(copy)) == (edit, rights(live))
 
 
 def test_an_edit_that_cannot_come_back_is_kept_beside(node: Node) -> None:

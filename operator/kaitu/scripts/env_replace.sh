@@ -58,15 +58,21 @@ env_recover() { # what a cut exchange left is decided by what it holds; nobody's
 
 give_back() { # give_back OLD NEW: empty the swap file; one that is neither is somebody's edit
     swapped=$(digest "$SWAP") || finish EREAD .env
-    live=$(digest ./.env)
-    if [ "$swapped" != "$1" ] && [ "$swapped" != "$2" ] && [ "$live" = "$2" ]; then
+    if [ "$swapped" != "$1" ] && [ "$swapped" != "$2" ] && [ "$(digest ./.env)" = "$2" ]; then
+        # Beside as well: who has opened our file meanwhile will save it over what goes back in.
+        { beside=$(env_beside) && cp -p "$SWAP" "$beside"; } || finish EWRITE .env
+        note=conflict
         exchange "$SWAP" ./.env && swapped=$(digest "$SWAP")
     fi
     case $swapped in
     "$1" | "$2") rm -f "$SWAP" ;;
-    *) note=conflict && mv "$SWAP" "$(mktemp -u ./.env.kaitu-conflict.XXXXXXXX)" ;;
+    *) note=conflict && beside=$(env_beside) && mv -f "$SWAP" "$beside" ;;
     esac || finish EWRITE .env
     flushed .
+}
+
+env_beside() {
+    mktemp ./.env.kaitu-conflict.XXXXXXXX
 }
 
 # replace_env: the flushed draft becomes .env, which must still be what `env_copy` saw. Ends with
@@ -87,17 +93,22 @@ replace_env() {
 
 swap_env() {
     mv -f -T "$draft" "$SWAP" || finish EWRITE .env
-    if exchange "$SWAP" ./.env; then
-        # Looked at again after the disk was: a writer may have had the old file open still.
-        if came_out && flushed . && came_out; then rm -f "$SWAP" && return; fi
-    else
-        note=weak
-        if [ "$(digest ./.env)" = "$seen" ]; then mv -f -T "$SWAP" ./.env && return; fi
-    fi
+    # The first look only spares people an exchange that would go back in; the one after it decides.
+    if is_seen ./.env && trade_env; then return; fi
     give_back "$seen" "$fresh"
     finish ECONFLICT "$note"
 }
 
-came_out() {
-    [ "$(digest "$SWAP")" = "$seen" ]
+trade_env() {
+    if exchange "$SWAP" ./.env; then
+        # And once more after the disk: a writer may have had the old file open still.
+        is_seen "$SWAP" && flushed . && is_seen "$SWAP" && rm -f "$SWAP"
+    else
+        note=weak
+        is_seen ./.env && mv -f -T "$SWAP" ./.env
+    fi
+}
+
+is_seen() {
+    [ "$(digest "$1")" = "$seen" ]
 }
