@@ -1,5 +1,6 @@
 """What a probe showed, where more than one aspect or layer reads it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
@@ -141,7 +142,7 @@ def _host(once: Mapping[str, list[str]], many: Mapping[str, list[list[str]]]) ->
         cpus=_count(_single(once, "cpus")),
         memory_total_bytes=_count(_single(once, "memTotal")) * _KIB,
         memory_available_bytes=_count(_single(once, "memAvailable")) * _KIB,
-        load=float(_single(once, "load")),
+        load=_figure(_single(once, "load")),
         etc_writable=_writable(_single(once, "etc")),
         disks=tuple(_disk(row) for row in many["disk"]),
         ipv6=tuple(_address(row) for row in many["ipv6"]),
@@ -161,6 +162,12 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ValueError
     return int(text)
+
+
+def _figure(text: str) -> float:
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", text):  # float() also takes nan
+        raise ValueError
+    return float(text)
 
 
 def _base64_line(text: str, what: str) -> str:
