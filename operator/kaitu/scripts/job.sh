@@ -45,11 +45,22 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     env_copy
     merge_env "$copy" "$job/env.want" "$job/env" || finish "$code"
     unlock
+    secret_filled "$job/env" || finish ENOSECRET
     docker_answers
     self_test
     project=$(project_of "$directory") || finish EDOCKER
     staged 60 config -q || finish EINVALID
     services=$(staged 60 config --services) || finish EINVALID
+}
+
+# secret_filled FILE: the node has its own secret there, and it is not empty. Without it nothing is started.
+secret_filled() {
+    awk '{ sub(/^[ \t]*(export[ \t]+)?/, "") }
+        /^K2_NODE_SECRET[ \t]*[=:]/ {
+            sub(/^[^=:]*[=:][ \t]*/, "")
+            filled = ($0 !~ /^(""|\047\047)?[ \t\r]*(#.*)?$/)
+        }
+        END { exit !filled }' "$1"
 }
 
 staged() { # staged SECONDS WORD...: compose on what lies in the job's directory
