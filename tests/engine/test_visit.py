@@ -113,6 +113,12 @@ def test_a_node_of_another_owner_is_left_alone_until_its_id_is_named(owner):
     assert machine.scripts == ["claim", "put_file"]
 
 
+def test_another_owner_is_said_also_when_nothing_differs():
+    machine = Machine({"number": 1}, owner="other\tdefault/n1")
+
+    assert outcome(run(machine)).reason is Reason.OWNED_BY_ANOTHER
+
+
 def test_a_hung_docker_forbids_first_contact():
     machine = Machine(owner="-", docker="engine\thung\t-\t-\n")
 

@@ -8,7 +8,7 @@ from kaitu.controller.app import App
 from kaitu.controller.prepare import pace_of
 from kaitu.controller.store import Key, Record
 from kaitu.core.errors import KaituError
-from kaitu.core.reasons import Condition
+from kaitu.core.reasons import Reason
 from kaitu.engine.queue import Priority
 from kaitu.engine.schedule import Pace, spread
 
@@ -49,7 +49,7 @@ def _first_sight(app: App, record: Record) -> None:
     """A node whose change was under way when the last process ended keeps its slot."""
     pace = _pace(record)
     record.memory.fresh_until = app.clock() + pace.interval + pace.stale_after
-    if _reconciling(record):
+    if _reasons(record) & {Reason.DISRUPTING.value}:
         app.slots.keep(record.key)
     app.slots.hold(record.key, record.status.get("revision", {}).get("held"))
 
@@ -57,12 +57,12 @@ def _first_sight(app: App, record: Record) -> None:
 def _settled(record: Record) -> bool:
     """Nothing happened to it while no operator watched, as far as the API knows."""
     same = record.status.get("observedGeneration") == record.generation
-    return same and not record.deleting and not _reconciling(record)
+    going_on = {Reason.DISRUPTING.value, Reason.RECONCILING.value}
+    return same and not record.deleting and not _reasons(record) & going_on
 
 
-def _reconciling(record: Record) -> bool:
-    kinds = {condition["type"] for condition in record.status.get("conditions", ())}
-    return Condition.RECONCILING.value in kinds
+def _reasons(record: Record) -> set[str]:
+    return {condition["reason"] for condition in record.status.get("conditions", ())}
 
 
 def _pace(record: Record) -> Pace:

@@ -11,6 +11,7 @@ from kaitu.controller.prepare import identity, session, way
 from kaitu.controller.store import FINALIZER, Record
 from kaitu.core.command import Command
 from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Reason
 from kaitu.engine.codes import check
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,11 @@ async def depart(app: App, record: Record) -> float | None:
     if FINALIZER not in record.finalizers:
         return None
     memory = record.memory
-    memory.attempts += 1
+    memory.farewells += 1
     try:
         await _release(app, record)
     except (KaituError, TimeoutError) as error:
-        if memory.attempts < ATTEMPTS:
+        if memory.farewells < ATTEMPTS and not _not_ours(error):
             return 10.0
         log.warning(
             "%s/%s is deleted without releasing its node, which keeps our files: %s",
@@ -49,6 +50,14 @@ async def depart(app: App, record: Record) -> float | None:
         )
     await _set_finalizer(app, record, present=False)
     return None
+
+
+def _not_ours(error: Exception) -> bool:
+    """The node was never claimed, or belongs to another: nothing of ours is on it."""
+    return isinstance(error, KaituError) and error.reason in {
+        Reason.OWNED_BY_ANOTHER,
+        Reason.NOT_OWNED,
+    }
 
 
 async def _release(app: App, record: Record) -> None:

@@ -20,11 +20,15 @@ log = logging.getLogger(__name__)
 async def publish(
     app: App, record: Record, status: Mapping[str, Any], events: Sequence[Event] = ()
 ) -> bool:
-    """Write the status if it differs, then send the events; False when the API did not take it."""
-    if not app.leader.may_write():
+    """Write the status if it differs, then send the events.
+
+    False when the API does not have it: it refused, or the resource is gone or another by now.
+    """
+    current = app.store.get(record.key)
+    if current is None or current.uid != record.uid or not app.leader.may_write():
         return False
     try:
-        body = await write(app.api, app.store.get(record.key) or record, fitted(status))
+        body = await write(app.api, current, fitted(status))
     except ApiError as error:
         log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
         return False
@@ -33,24 +37,23 @@ async def publish(
         app.store.wrote(body)
     for event in events:
         await app.events.send(record.namespace, record.name, record.uid, event)
-    return True
+    return body is not None or status == current.status
 
 
 async def announcement(app: App, record: Record, text: str) -> bool:
     """Say that disruptive work begins: after a crash right now the next process must know it."""
     current = app.store.get(record.key) or record
     conditions = list(current.status.get("conditions", ()))
-    if any(c["type"] == Condition.RECONCILING for c in conditions):
+    if any(c["reason"] == Reason.DISRUPTING for c in conditions):
         return True
+    others = [c for c in conditions if c["type"] != Condition.RECONCILING]
     now = report.stamp(datetime.now(UTC))
     reconciling = {
         "type": str(Condition.RECONCILING),
         "status": str(Verdict.TRUE),
-        "reason": str(Reason.RECONCILING),
+        "reason": str(Reason.DISRUPTING),
         "message": text,
         "observedGeneration": current.generation,
         "lastTransitionTime": now,
     }
-    return await publish(
-        app, current, {**current.status, "conditions": [*conditions, reconciling]}
-    )
+    return await publish(app, current, {**current.status, "conditions": [*others, reconciling]})

@@ -19,6 +19,8 @@ from kaitu.engine.report import Subject
 from kaitu.engine.schedule import Pace
 from kaitu.engine.visit import Visit, visit
 
+WITHOUT_LEASE = 2.0
+"""Seconds until a node is thought of again while the lease cannot be renewed."""
 BLIND = Pace(interval=600, timeout=60, first_retry=1)
 """The pace of a node whose spec cannot be read."""
 
@@ -26,8 +28,10 @@ BLIND = Pace(interval=600, timeout=60, first_retry=1)
 async def reconcile(app: App, key: Key) -> float | None:
     """Give the node of ``key`` its turn. Seconds until the next; None: when something changes."""
     record = app.store.get(key)
-    if record is None or not app.leader.may_write():
+    if record is None:
         return None
+    if not app.leader.may_write():
+        return WITHOUT_LEASE
     if record.deleting:
         return await depart(app, record)
     try:
@@ -102,7 +106,8 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     memory, now = record.memory, app.clock()
     memory.trusted()
     memory.host = result.sight.host
-    findings = verdicts.of_visit(result, flapping=memory.flapping(now))
+    disrupting = result.busy and app.slots.has(record.key)
+    findings = verdicts.of_visit(result, flapping=memory.flapping(now), disrupting=disrupting)
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
     adopted = result.sight.host.owner == owner
     subject = _subject(record, prepared.revision, adopted=adopted)

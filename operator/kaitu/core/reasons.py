@@ -62,6 +62,7 @@ class Reason(StrEnum):
     APPLIED = "Applied"
     HEALTHY = "Healthy"
     RECONCILING = "Reconciling"
+    DISRUPTING = "Disrupting"
     NOT_VISITED = "NotVisited"
     SUSPENDED = "Suspended"
     STALE = "Stale"
@@ -98,6 +99,7 @@ class Reason(StrEnum):
     REFERENCE_INVALID = "ReferenceInvalid"
     REFERENCE_FORBIDDEN = "ReferenceForbidden"
     OWNED_BY_ANOTHER = "OwnedByAnother"
+    NOT_OWNED = "NotOwned"
     ADOPTION_REQUIRED = "AdoptionRequired"
     FENCED = "Fenced"
     OBSERVED = "Observed"
@@ -166,6 +168,7 @@ def _rows() -> dict[Reason, Row]:
         (s.APPLIED, sync, yes, soon, "Nothing to do: what differed was changed and read back."),
         (s.HEALTHY, healthy, yes, soon, "Nothing to do."),
         (s.RECONCILING, c.RECONCILING, yes, soon, "Wait; status.plan says what is being done."),
+        (s.DISRUPTING, c.RECONCILING, yes, soon, "Wait; the node holds a slot of maxDisrupted until it is seen at rest."),
         (s.NOT_VISITED, c.READY, unknown, soon, "Wait for the first visit."),
         (s.SUSPENDED, c.READY, unknown, soon, "Set spec.suspend to false to visit again."),
         (s.STALE, c.READY, unknown, soon, "See whether the operator runs and is not overloaded."),
@@ -199,6 +202,7 @@ def _rows() -> dict[Reason, Row]:
         (s.REFERENCE_INVALID, sync, no, fix, "Correct the named object: a Secret for env is Opaque and labelled fleet.kaitu.io/use: env."),
         (s.REFERENCE_FORBIDDEN, sync, no, fix, "Let the operator's role get this object."),
         (s.OWNED_BY_ANOTHER, sync, no, person, "Another installation or KaituNode owns the node; remove one of them, or adopt by annotation."),
+        (s.NOT_OWNED, sync, no, again, "The node's owner record is gone; the next visit claims it again."),
         (s.ADOPTION_REQUIRED, sync, no, fix, "The node runs a deployment already: look at status.plan, then set spec.adopt to true."),
         (s.FENCED, sync, no, again, "A newer leader has written to the node; this one stops writing."),
         (s.OBSERVED, sync, yes, soon, "Mode Observe: nothing is written."),

@@ -29,7 +29,7 @@ MEANING: Final[dict[str, tuple[Reason, str]]] = {
     "EWRITE": (Reason.WRITE_FAILED, "writing failed; the old file is intact"),
     "ERACED": (Reason.CONFLICT, "somebody wrote the file at the same moment"),
     "EOWNER": (Reason.OWNED_BY_ANOTHER, "the node belongs to another"),
-    "ENOOWNER": (Reason.CONFLICT, "the node's owner record is gone"),
+    "ENOOWNER": (Reason.NOT_OWNED, "the node's owner record is gone"),
     "EFENCED": (Reason.FENCED, "a newer leader has written to this node"),
     "ESTATE": (Reason.UNSAFE_PATH, "the operator's directory on the node is not as it must be"),
     "EFOREIGN": (Reason.FOREIGN_FILE, "the file is not ours"),

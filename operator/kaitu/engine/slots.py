@@ -28,6 +28,9 @@ class Slots:
         taken.add(name)
         return True
 
+    def has(self, node: Node) -> bool:
+        return node[1] in self._taken[node[0]]
+
     def keep(self, node: Node) -> None:
         """The node had a slot before this process started: it keeps it, whatever the limit."""
         self._taken[node[0]].add(node[1])

@@ -61,8 +61,8 @@ def of_failure(error: KaituError, streak: int) -> Findings:
     return summarise(findings, stalled=error if _stalling(error.reason) else None)
 
 
-def of_visit(visit: Visit, *, flapping: bool) -> Findings:
-    """The conditions after a trusted visit."""
+def of_visit(visit: Visit, *, flapping: bool, disrupting: bool = False) -> Findings:
+    """The conditions after a trusted visit; ``disrupting``: a job that holds a slot runs on."""
     syncing = [outcome for outcome in visit.outcomes.values() if outcome.name != "health"]
     findings: Findings = {
         Condition.REACHABLE: _good(Condition.REACHABLE),
@@ -74,7 +74,7 @@ def of_visit(visit: Visit, *, flapping: bool) -> Findings:
         findings[Condition.REACHABLE] = Finding(Verdict.UNKNOWN, Reason.FLAPPING)
     stuck = next((o for o in syncing if o.state not in _CALM and _stalling(o.reason)), None)
     findings = summarise(findings, stalled=stuck)
-    if working := _working(visit):
+    if working := _working(visit, Reason.DISRUPTING if disrupting else Reason.RECONCILING):
         findings[Condition.RECONCILING] = working
     return findings
 
@@ -165,12 +165,12 @@ def _worst(layer: Condition, outcomes: Iterable[Outcome]) -> Finding:
     return Finding(verdict, worst.reason, text)
 
 
-def _working(visit: Visit) -> Finding | None:
+def _working(visit: Visit, reason: Reason) -> Finding | None:
     going = {Reason.RECONCILING, Reason.WAITING_FOR_SLOT}
     for outcome in visit.outcomes.values():
         if outcome.busy or outcome.reason in going or (visit.interrupted and outcome.left):
             text = outcome.left[0].text if outcome.left else outcome.message
-            return Finding(Verdict.TRUE, Reason.RECONCILING, f"{outcome.name}: {text}")
+            return Finding(Verdict.TRUE, reason, f"{outcome.name}: {text}")
     return None
 
 

@@ -81,7 +81,7 @@ async def visit(
     objection = await _own(managed, desired, transport, orders, sight)
     for one in managed:
         work.drift[one.name] = () if one.refused else sight.plan(one)
-        stop = _blocked(one, managed, work) or (objection if work.drift[one.name] else None)
+        stop = _blocked(one, managed, work) or _objected(objection, one, work)
         if stop:
             work.stopped[one.name] = stop
         else:
@@ -90,6 +90,12 @@ async def visit(
         sight = await look(managed, desired, transport)
     outcomes = {one.name: _outcome(one, sight, work) for one in managed}
     return Visit(sight, outcomes, managed, work.interrupted)
+
+
+def _objected(objection: Problem | None, one: Managed, work: _Work) -> Problem | None:
+    """What stops every write concerns those who would write; another owner concerns all."""
+    foreign = objection is not None and objection.reason is Reason.OWNED_BY_ANOTHER
+    return objection if work.drift[one.name] or (foreign and _writes(one)) else None
 
 
 async def _own(

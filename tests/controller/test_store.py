@@ -1,0 +1,81 @@
+from typing import Any
+
+import pytest
+
+from kaitu.controller.store import ADOPT, REQUESTED_AT, Store
+
+
+def body(version: str = "10", **meta: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "namespace": "default",
+            "name": "n1",
+            "uid": "u1",
+            "resourceVersion": version,
+            "generation": 1,
+            **meta,
+        },
+        "spec": {},
+        "status": {},
+    }
+
+
+KEY = ("default", "n1")
+
+
+def test_the_first_sight_calls_for_a_visit_and_our_own_status_write_does_not():
+    store = Store()
+    assert store.see(body())
+    echo = body("11")
+    echo["status"] = {"observedGeneration": 1}
+
+    assert store.see(echo) is None
+    assert store.get(KEY).status == {"observedGeneration": 1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"generation": 2},
+        {"labels": {"a": "b"}},
+        {"annotations": {REQUESTED_AT: "1"}},
+        {"annotations": {ADOPT: "id"}},
+        {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        {"uid": "u2"},
+    ],
+)
+def test_what_concerns_the_node_calls_for_a_visit(change):
+    store = Store()
+    store.see(body())
+
+    assert store.see(body("11", **change))
+
+
+@pytest.mark.parametrize(
+    "change", [{"annotations": {"other": "1"}}, {"managedFields": []}, {"finalizers": ["x"]}]
+)
+def test_what_does_not_concern_the_node_calls_for_none(change):
+    store = Store()
+    store.see(body())
+
+    assert store.see(body("11", **change)) is None
+
+
+def test_an_older_state_of_the_same_object_is_ignored_and_a_namesake_is_not():
+    store = Store()
+    store.see(body("100", generation=5))
+
+    assert store.see(body("99", generation=4)) is None
+    assert store.get(KEY).generation == 5
+    assert store.see(body("98", uid="u2", generation=1))
+
+
+def test_what_is_remembered_survives_a_new_state_but_not_a_new_object():
+    store = Store()
+    first = store.see(body())
+    first.memory.streak = 3
+    store.see(body("11", generation=2))
+    assert store.get(KEY).memory.streak == 3
+
+    store.see(body("12", uid="u2"))
+    assert store.get(KEY).memory.streak == 0
