@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote
 
 from kaitu.api.resolve import configmap_value, secret_value
 from kaitu.cluster.api import Api, ApiError, Body, Forbidden, Missing
@@ -155,8 +154,7 @@ class References:
 
     async def _ask(self, at: Object) -> Answer:
         kind, namespace, name = at
-        segment = quote(name, safe="")  # a slash in it must not make another path
-        path = f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{segment}"
+        path = f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{name}"
         try:
             return found(await self._api.get(path))
         except ApiError as error:
