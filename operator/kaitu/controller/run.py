@@ -4,12 +4,14 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from kaitu.api.crd import GROUP, VERSION
 from kaitu.api.policy import Policy
-from kaitu.cluster.api import Api
+from kaitu.cluster.api import Api, ApiError
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.installation import Installation
 from kaitu.cluster.lease import Leader
@@ -26,6 +28,7 @@ from kaitu.remote.pool import Pool
 log = logging.getLogger(__name__)
 
 WORKERS = 50
+CRD_LOOK = 2.0
 GRACE = 20.0
 """Seconds that visits get to finish their step in hand after SIGTERM."""
 
@@ -75,15 +78,39 @@ async def _lead(
     """Wait for the lease; then work until stopped or no longer leading."""
     namespace = options.lease_namespace or api.default_namespace()
     leader = Leader(api, namespace)
-    if not await _unless(stop, leader.acquire()):
+    if not await _unless(stop, _kind_exists(api)):
         return 0
-    renewing = asyncio.create_task(leader.run(), name="lease")
     try:
-        app = await _app(options, api, leader, namespace, metrics)
-        return await _work(app, health, stop)
+        if not await _unless(stop, leader.acquire()):
+            return 0
+        async with _renewing(leader):
+            app = await _app(options, api, leader, namespace, metrics)
+            return await _work(app, health, stop)
     finally:
-        renewing.cancel()
         await leader.release()
+
+
+@asynccontextmanager
+async def _renewing(leader: Leader) -> AsyncIterator[None]:
+    task = asyncio.create_task(leader.run(), name="lease")
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _kind_exists(api: Api) -> None:
+    """Wait for the CRD: without it the informer would end, and the process with it."""
+    said = ""
+    while True:
+        try:
+            await api.get(f"/apis/{GROUP}/{VERSION}")
+        except ApiError as error:
+            if said != (said := str(error)):
+                log.warning("waiting for the CRD kaitunodes: %s", error)
+            await asyncio.sleep(CRD_LOOK)
+        else:
+            return
 
 
 async def _unless(stop: asyncio.Event, wanted: Any) -> bool:
