@@ -1,4 +1,4 @@
-"""What Docker says, as ``probe_docker.sh`` prints it; the samples are from Docker 26.1 on a node."""
+"""What Docker says, as ``probe_docker.sh`` prints it; samples are from Docker 26.1 on a node."""
 
 import json
 from typing import Any
