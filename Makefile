@@ -30,7 +30,7 @@ check: setup ## format, lint, types, import contracts, tests that need no lab (1
 	@$(PY) -m house
 
 test: check ## check, then real API server and real nodes (first run 15 minutes, later runs faster)
-	$(PYTEST) tests/integration
+	$(PY) -m lab.shards tests/integration
 
 demo: setup ## the main job, live, on a real API server and a real node
 	@$(PY) -m lab.demo
