@@ -72,6 +72,8 @@ class Seen:
     connections: int = 0
     open: int = 0
     logins: int = 0
+    entering: int = 0
+    most_entering: int = 0
     running: int = 0
     most_running: int = 0
     links: list[asyncssh.SSHServerConnection] = field(default_factory=list)
@@ -86,9 +88,14 @@ class _Server(asyncssh.SSHServer):
         self._seen.links.append(conn)
         self._seen.connections += 1
         self._seen.open += 1
+        self._seen.entering += 1
+        self._seen.most_entering = max(self._seen.most_entering, self._seen.entering)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._seen.open -= 1
+
+    def auth_completed(self) -> None:
+        self._seen.entering -= 1
 
     async def begin_auth(self, _: str) -> bool:
         self._seen.logins += 1

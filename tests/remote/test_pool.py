@@ -170,6 +170,25 @@ def test_at_most_so_many_are_made_at_once() -> None:
     run(test())
 
 
+def test_those_that_are_made_anew_count_as_well() -> None:
+    """A break of the network makes every kept connection log in again with its next probe."""
+
+    async def test() -> None:
+        async with sshd(honest) as seen:
+            pool = Pool(at_once=2)
+            kept = [await pool.session(n, target(seen.port), allow) for n in range(6)]
+            for n in range(6):
+                assert (await pool.session(n, target(seen.port), allow)).reused
+            seen.most_entering = 0
+            for link in seen.links:
+                link.abort()
+            await asyncio.gather(*(probe(link) for link in kept))
+            assert seen.most_entering == 2
+            pool.close_all()
+
+    run(test())
+
+
 def test_two_that_ask_at_once_leave_one() -> None:
     async def test() -> None:
         async with pooled() as (pool, seen):

@@ -45,8 +45,7 @@ class Pool:
             kept.connection.reused = True
             return kept.connection
         self.forget(node)
-        async with self._gate:
-            connection = await connect(target, denied)
+        connection = await connect(target, denied, gate=self._gate)
         self._keep(node, connection, target)
         return connection
 

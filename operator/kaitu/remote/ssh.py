@@ -4,11 +4,12 @@ import asyncio
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import asyncssh
+from asyncssh.kex import get_kex_algs
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
@@ -21,6 +22,11 @@ logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every
 os.environ.setdefault("LOGNAME", "kaitu")
 os.environ.setdefault("HOME", "/")
 
+_POST_QUANTUM: Final = "mlkem768x25519-sha256"  # only where the cryptography package has it
+_KEX: Final = [
+    *([_POST_QUANTUM] if _POST_QUANTUM.encode() in get_kex_algs() else []),
+    "curve25519-sha256",
+]
 _HOST_KEYS: Final = {
     "ssh-ed25519": ("ssh-ed25519",),
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
@@ -69,21 +75,35 @@ class Patience:
 
 
 _PATIENCE: Final = Patience()
+_OPEN_GATE: Final = nullcontext()
 
 
-async def connect(target: Target, denied: Denied, patience: Patience = _PATIENCE) -> Connection:
-    """Dial, verify the host key, log in. Raises ``KaituError`` of the first layer that fails."""
+async def connect(
+    target: Target,
+    denied: Denied,
+    patience: Patience = _PATIENCE,
+    gate: AbstractAsyncContextManager[object] = _OPEN_GATE,
+) -> Connection:
+    """Dial, verify the host key, log in; ``gate`` is held meanwhile, also when that is done anew.
+
+    Raises ``KaituError`` of the first layer that fails.
+    """
 
     async def enter() -> Entered:
-        settings = options(target)
-        wire = await reach(target.host, target.port, denied)
-        try:
-            return await _login(target, wire, settings, patience), wire.address
-        except BaseException:
-            wire.close()
-            raise
+        async with gate:
+            return await _enter(target, denied, patience)
 
     return Connection(await enter(), target.user, enter)
+
+
+async def _enter(target: Target, denied: Denied, patience: Patience) -> Entered:
+    settings = options(target)
+    wire = await reach(target.host, target.port, denied)
+    try:
+        return await _login(target, wire, settings, patience), wire.address
+    except BaseException:
+        wire.close()
+        raise
 
 
 def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
@@ -107,7 +127,7 @@ def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
         password_auth=False,
         kbdint_auth=False,
         host_based_auth=False,
-        kex_algs=["mlkem768x25519-sha256", "curve25519-sha256"],
+        kex_algs=_KEX,
         encryption_algs=[
             "aes256-gcm@openssh.com",
             "aes128-gcm@openssh.com",
