@@ -30,11 +30,10 @@ AFTER_SWAP = HOLDS | {"OK", "EDOCKER", "killed"}
 
 def want(release: str, value: str) -> ComposeWant:
     text = f"services: {{a: {{image: 'i:{release}', restart: always}}}}\n"
-    sections = {
-        "compose": ComposeSpec.model_validate({"version": release, "file": {"inline": text}}),
-        "env": EnvSpec.model_validate({"vars": [{"name": "A", "value": value}]}),
-    }
-    return compose.want(sections["compose"], Desired("fleet", "n", sections, {}))
+    section = ComposeSpec.model_validate({"version": release, "file": {"inline": text}})
+    env = EnvSpec.model_validate({"vars": [{"name": "A", "value": value}]})
+    sections = {"compose": section, "env": env}
+    return compose.want(section, Desired("fleet", "n", sections, {}))
 
 
 RUNNING = Container(

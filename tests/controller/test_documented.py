@@ -1,5 +1,8 @@
 """Every flag and metric that a user can meet is explained in docs/operations.md."""
 
+import contextlib
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 
 
 def flags() -> list[str]:
-    run = _parser()._subparsers._group_actions[0].choices["run"]
-    return [flag for action in run._actions for flag in action.option_strings if "--" in flag]
+    """The flags that ``run --help`` names."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        _parser().parse_args(["run", "--help"])
+    return sorted(set(re.findall(r"--[a-z][a-z-]+", text.getvalue())))
 
 
 @pytest.mark.parametrize("flag", [flag for flag in flags() if flag != "--help"])

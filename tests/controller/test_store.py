@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kaitu.controller.store import ADOPT, REQUESTED_AT, Store
+from kaitu.controller.store import ADOPT, REQUESTED_AT, Record, Store
 
 
 def body(version: str = "10", **meta: Any) -> dict[str, Any]:
@@ -20,7 +20,10 @@ def body(version: str = "10", **meta: Any) -> dict[str, Any]:
     }
 
 
-KEY = ("default", "n1")
+def known(store: Store) -> Record:
+    found = store.get(("default", "n1"))
+    assert found is not None
+    return found
 
 
 def test_the_first_sight_calls_for_a_visit_and_our_own_status_write_does_not():
@@ -30,7 +33,7 @@ def test_the_first_sight_calls_for_a_visit_and_our_own_status_write_does_not():
     echo["status"] = {"observedGeneration": 1}
 
     assert store.see(echo) is None
-    assert store.get(KEY).status == {"observedGeneration": 1}
+    assert known(store).status == {"observedGeneration": 1}
 
 
 @pytest.mark.parametrize(
@@ -66,16 +69,16 @@ def test_an_older_state_of_the_same_object_is_ignored_and_a_namesake_is_not():
     store.see(body("100", generation=5))
 
     assert store.see(body("99", generation=4)) is None
-    assert store.get(KEY).generation == 5
+    assert known(store).generation == 5
     assert store.see(body("98", uid="u2", generation=1))
 
 
 def test_what_is_remembered_survives_a_new_state_but_not_a_new_object():
     store = Store()
-    first = store.see(body())
-    first.memory.streak = 3
+    store.see(body())
+    known(store).memory.streak = 3
     store.see(body("11", generation=2))
-    assert store.get(KEY).memory.streak == 3
+    assert known(store).memory.streak == 3
 
     store.see(body("12", uid="u2"))
-    assert store.get(KEY).memory.streak == 0
+    assert known(store).memory.streak == 0
