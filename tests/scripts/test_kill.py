@@ -135,3 +135,13 @@ def kill_after_exchange(edit: bytes) -> str:
     octal = "".join(f"\\{byte:03o}" for byte in edit)
     late = f"printf '{octal}' >./editor && mv -f ./editor ./.env\n"
     return text.replace(moment, f"    {late}{moment}        kill -9 $$\n")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_a_swap_file_that_is_none_is_neither_read_nor_followed(node: Node, kind: str) -> None:
+    swap, other = node.app / ".kaitu-swap.env", node.root / "other"
+    other.write_bytes(OLD)
+    os.mkfifo(swap) if kind == "fifo" else swap.symlink_to(other)
+    refused = {"code": "ENOTREG", "detail": ".kaitu-swap.env"}
+    assert node.answer(env(node.app, b"A=1\n")) == refused
+    assert (other.read_bytes(), {path.name for path in node.app.iterdir()}) == (OLD, {swap.name})

@@ -4,7 +4,7 @@
 # A check before a rename loses whoever saves between the two. So the new file and the live one are
 # exchanged, and what came out is compared: if it is not what was merged from, it goes back in.
 # `note` says what the answer should: weak, if no exchange can be had here and a second look had to
-# do; conflict, if somebody's edit could not go back in and lies beside, as .env.kaitu-conflict.*
+# do; conflict, if an edit of somebody's lies beside, as .env.kaitu-conflict.*, for a person to look at.
 note=
 SWAP=./.kaitu-swap.env
 JOURNAL=env.journal # one line: DIRECTORY OLD NEW
@@ -50,6 +50,7 @@ sys.exit(ctypes.CDLL(None).syscall(int(number), -100, a, -100, b, 2) != 0)' "$1"
 
 env_recover() { # what a cut exchange left is decided by what it holds; nobody's edit is thrown away
     [ -e "$SWAP" ] || return 0
+    if [ -L "$SWAP" ] || [ ! -f "$SWAP" ]; then finish ENOTREG "${SWAP#./}"; fi
     where='' old='' new=''
     [ ! -e "$KAITU_STATE/$JOURNAL" ] || read -r where old new <"$KAITU_STATE/$JOURNAL" || :
     [ "$where" = "$(pwd -P)" ] || old='' new=''
