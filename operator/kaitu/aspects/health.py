@@ -200,7 +200,8 @@ _CHECKS: Final[tuple[tuple[Reason, _Check], ...]] = (
 
 
 def report(want: HealthWant, facts: HealthFacts) -> dict[str, Any]:
-    """Things that seldom move; a disk's use is a finding from the warning on."""
+    """Things that seldom move; a disk's use is a finding from the warning on, and automation that
+    takes the stack down always is: it is reported, and never touched."""
     host = facts.host
     told = {
         "os": host.os,
@@ -216,6 +217,7 @@ def report(want: HealthWant, facts: HealthFacts) -> dict[str, Any]:
     }
     filling = [d.mount for d in host.disks if want.limits.warn <= d.used_percent]
     findings = [{"signature": "DiskFilling", "evidence": mount} for mount in filling]
+    findings += [{"signature": "AutomationRunsDown", "evidence": place} for place in host.downs]
     kept = {name: value for name, value in told.items() if value not in ("", None, [])}
     return {"facts": kept, **({"findings": findings} if findings else {})}
 

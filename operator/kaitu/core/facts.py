@@ -85,7 +85,8 @@ class HostFacts:
 
     ``owner`` is the (installation, namespace/name) that has claimed the node, ``fence`` the
     (counter, process) that wrote last; None where there is no record. ``machine`` tells two
-    machines apart and is ``-`` where the system has no id.
+    machines apart and is ``-`` where the system has no id. ``downs`` are places in cron that
+    take a compose project down.
     """
 
     time: int
@@ -103,6 +104,7 @@ class HostFacts:
     owner: tuple[str, str] | None
     fence: tuple[int, str] | None
     machine: str
+    downs: tuple[str, ...] = ()
 
 
 _ONCE: Final = frozenset(
@@ -116,7 +118,7 @@ _ONCE: Final = frozenset(
 def parse_host(answer: Answer) -> HostFacts:
     """What ``probe_host.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
     once: dict[str, list[str]] = {}
-    many: dict[str, list[list[str]]] = {"disk": [], "ipv6": []}
+    many: dict[str, list[list[str]]] = {"disk": [], "ipv6": [], "down": []}
     for name, *rest in rows({"host": answer}, "host"):
         if name in many:
             many[name].append(rest)
@@ -149,6 +151,7 @@ def _host(once: Mapping[str, list[str]], many: Mapping[str, list[list[str]]]) ->
         owner=_record(once["owner"], "owner"),
         fence=_fence(once["fence"]),
         machine=one_line(_single(once, "machine")),
+        downs=tuple(_place(row) for row in many["down"]),
     )
 
 
@@ -185,6 +188,13 @@ def _disk(row: list[str]) -> Disk:
         case [mount, total, used]:
             return Disk(_base64_line(mount, "a mount"), _count(total) * _KIB, _count(used))
     raise UnparsableError("a disk of host")
+
+
+def _place(row: list[str]) -> str:
+    match row:
+        case [place]:
+            return _base64_line(place, "a place of cron")
+    raise UnparsableError("a place of cron")
 
 
 def _address(row: list[str]) -> str:

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Fragment host: the machine itself. Data: one line, the deployment directory.
 #
-# Lines: time boot os kernel arch cpus memTotal memAvailable load etc disk ipv6 owner fence machine.
+# Lines: time boot os kernel arch cpus memTotal memAvailable load etc disk ipv6 owner fence machine down.
 probe_host() {
     read -r directory || return 1
     date +'time%t%s' || return 1
@@ -17,6 +17,7 @@ probe_host() {
     host_record owner
     host_record fence
     host_machine
+    host_automation
 }
 
 # Figures that the kernel gives. PID 1's start, not the uptime: in a container that is the host's.
@@ -82,4 +83,66 @@ host_machine() { # tells two machines apart without giving away the id, which sy
     sum=$(sha256sum </etc/machine-id | cut -c1-16)
     [ -s /etc/machine-id ] || sum=-
     printf 'machine\t%s\n' "$sum"
+}
+
+# What cron does of itself that takes the stack down: the place is said, never a word of what is there.
+# A line of cron is judged with the scripts that it names; what those scripts run is not followed.
+host_automation() {
+    root=${KAITU_ROOT:-} named=' '
+    for table in "$root"/etc/crontab "$root"/etc/cron.d/* "$root"/var/spool/cron/crontabs/* \
+        "$root"/var/spool/cron/*; do
+        [ -f "$table" ] || continue
+        host_down "$table" line
+        while read -r text; do
+            case $text in
+            '#'*) ;;
+            */*) host_named "$text" ;;
+            esac
+        done <<TABLE
+$(head -c 65536 "$table" | head -n 200)
+TABLE
+    done
+    for script in "$root"/etc/cron.hourly/* "$root"/etc/cron.daily/* "$root"/etc/cron.weekly/* \
+        "$root"/etc/cron.monthly/*; do
+        host_script "$script"
+    done
+}
+
+host_named() { # host_named LINE: looks into the scripts among its words; `cd` says where they are
+    set -f
+    # shellcheck disable=SC2086 # splitting is the point
+    set -- $(printf '%s' "$1" | tr ';&|()"' '      ' | tr -d "'")
+    set +f
+    base='' before=''
+    for word in "$@"; do
+        [ "$before" != cd ] || base=$word/
+        case $before:$word in
+        *'>:'* | *:'>'*) ;; # what is written to is no script
+        *:/*) host_script "$root$word" ;;
+        *) [ -z "$base" ] || host_script "$root$base$word" ;;
+        esac
+        before=$word
+    done
+}
+
+host_script() { # host_script FILE: each once, and at most a hundred; a program is no text
+    case $named in
+    *" $1 "*) return 0 ;;
+    esac
+    [ -f "$1" ] && [ ${#named} -le 8192 ] || return 0
+    named="$named$1 "
+    case $1:$(head -c 2 "$1" | tr -d '\000') in
+    *.sh:* | *:'#!') host_down "$1" file ;;
+    esac
+}
+
+host_down() { # host_down FILE line|file: the first lines with `compose ... down`, or the file
+    head -c 262144 "$1" | awk -v what="$2" '
+        /^[ \t]*#/ { next }
+        /compose[ \t]([^;&|#]*[ \t])?down([^A-Za-z0-9_.-]|$)/ {
+            print what == "line" ? ":" NR : ""
+            if (what == "file" || ++count == 5) exit
+        }' | while read -r at; do
+        printf 'down\t%s\n' "$(printf %s "${1#"$root"}$at" | base64 -w0)"
+    done
 }
