@@ -25,8 +25,6 @@ from kaitu.core.secrets import Secret
 from kaitu.core.sections import ComposeSpec
 from kaitu.core.text import canonical, digest
 
-_CALM: Final = 30  # seconds between two repairs
-
 
 def want(section: ComposeSpec, desired: Desired) -> ComposeWant:
     reference = section.reference
@@ -161,11 +159,10 @@ def _remember(want: ComposeWant, facts: ComposeFacts) -> Plan:
 
 
 def _repair(want: ComposeWant, facts: ComposeFacts) -> Plan:
-    names, last = _down(want, facts), facts.releases.result("repair", want.key)
-    if not names or jobs.resting(last) or (last and last.age < _CALM):
+    names = _down(want, facts)
+    if not names or jobs.resting(facts.releases.result("repair", want.key)):
         return ()
-    item = ", ".join(names)
-    command = job(want, "repair", names)
+    item, command = ", ".join(names), job(want, "repair", names)
     return (Step(f"start {item}", command, Disrupts.SERVICES, item=item, kind="stopped"),)
 
 
