@@ -1,5 +1,6 @@
 """A compose file, as far as more than one part of us must understand it. The rest is compose's."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,8 @@ from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 
 FILE: Final = "docker-compose.yml"
+_NAME: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
+"""A service's name becomes a word of compose's command line, where ``-V`` is an option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ def _known(services: Mapping[Any, Any]) -> Iterator[tuple[Any, dict[Any, Any]]]:
     for name, one in services.items():
         if not isinstance(one, dict):
             raise _invalid("has a service that is no mapping")
+        if not _NAME.fullmatch(str(name)):
+            raise _invalid("has a service whose name is no plain word")
         yield name, one
 
 

@@ -51,6 +51,9 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     project=$(project_of "$directory") || finish EDOCKER
     staged 60 config -q || finish EINVALID
     services=$(staged 60 config --services) || finish EINVALID
+    case " $(echo $services) $gate $named" in
+    *' -'*) finish EINVALID ;; # it would be an option of what we call
+    esac
 }
 
 # secret_filled FILE: the node has its own secret there, and it is not empty. Without it nothing is started.
