@@ -42,13 +42,29 @@ docker_word() {
     printf %s "${1:--}" | tr -cd 'A-Za-z0-9.+~_-' | cut -c1-64
 }
 
-# Fails if a container went away between the two calls, and while the daemon starts or stops.
+# A container that goes away in between is no error: whoever is still there afterwards must have been
+# told of. Fails while the daemon starts or stops.
 docker_containers() {
     ids=$(docker_do 10 ps -aq --no-trunc) || return 1
     # shellcheck disable=SC2046 # ids are words
     set -- $(printf '%s\n' "$ids" | head -n 200)
     [ $# -gt 0 ] || return 0
-    docker_do 10 inspect --type container --format "$docker_format" "$@"
+    if told=$(docker_do 10 inspect --type container --format "$docker_format" "$@"); then
+        printf '%s\n' "$told"
+        return
+    fi
+    still=$(docker_do 10 ps -aq --no-trunc) || return 1
+    for id in "$@"; do
+        case $still in
+        *"$id"*) ;;
+        *) continue ;;
+        esac
+        case $told in
+        *"$id"*) ;;
+        *) return 1 ;;
+        esac
+    done
+    printf '%s\n' "$told"
 }
 
 # shellcheck disable=SC2016 # a template of Docker's
