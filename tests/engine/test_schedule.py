@@ -23,6 +23,10 @@ def test_the_specs_first_retry_is_that_of_transient_failures():
     assert backoff(Retry.TRANSIENT, 1, Pace(60, 60, 7), 1) == 7
 
 
+def test_a_first_retry_that_is_longer_than_its_class_is_kept_to():
+    assert [backoff(Retry.TRANSIENT, n, Pace(60, 60, 600), 1) for n in (1, 2)] == [600, 600]
+
+
 @given(chance=CHANCE)
 def test_the_interval_moves_by_ten_per_cent(chance):
     assert 54 <= regular(PACE, chance) <= 66

@@ -56,7 +56,8 @@ class App:
     def reference_changed(self, at: Object) -> None:
         """A Secret or ConfigMap is not as it was: its nodes look again."""
         for key, objects in self.uses.items():
-            if at in objects:
+            if at in objects and (record := self.store.get(key)):
+                record.memory.renew()
                 self.queue.add(key, Priority.REFERENCE)
 
     def records(self) -> Iterable[Record]:

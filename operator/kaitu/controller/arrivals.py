@@ -26,6 +26,7 @@ def seen(app: App, kind: str | None, body: Mapping[str, Any]) -> None:
         return None
     if known is None or known.uid != record.uid:
         _first_sight(app, record)
+    record.memory.renew()
     if kind is None and _settled(record):
         app.queue.add_at(key, app.clock() + spread(record.uid, _pace(record).interval))
     else:

@@ -47,7 +47,8 @@ async def reconcile(app: App, key: Key) -> float | None:
 
 async def _suspend(app: App, record: Record) -> None:
     findings = verdicts.suspended(record.status.get("conditions", ()))
-    await publish(app, record, report.with_conditions(_subject(record), findings, _now()))
+    status = report.with_conditions(_subject(record), findings, _now())
+    await publish(app, record, {**status, "observedGeneration": record.generation})
     app.pool.forget(record.key)
 
 
@@ -96,7 +97,7 @@ async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> fl
     status = report.of_failure(subject, findings, _now())
     await publish(app, record, status, report.events(subject, None, findings))
     app.metrics.visits.labels(str(error.reason)).inc()
-    delay = schedule.backoff(retry, memory.streak, pace, app.chance())
+    delay = schedule.backoff(retry, memory.attempts, pace, app.chance())
     memory.fresh_until = app.clock() + delay + pace.stale_after
     return delay
 

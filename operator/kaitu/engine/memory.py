@@ -18,7 +18,7 @@ class Memory:
     """
 
     streak: int = 0  # failed visits in a row
-    attempts: int = 0  # visits in a row that left something to retry
+    attempts: int = 0  # visits in a row that failed, or left something to retry, since an edit
     farewells: int = 0  # attempts to release the node of a deleted resource
     polls: int = 0  # looks at the same running job
     good: int = 0  # trusted visits in a row
@@ -30,9 +30,12 @@ class Memory:
         if self.streak == 0:
             self.losses.append(now)
         self.streak += 1
+        self.attempts += 1
         self.good = 0
 
     def trusted(self) -> None:
+        if self.streak:
+            self.attempts = 0
         self.streak = 0
         self.good += 1
 
@@ -41,5 +44,6 @@ class Memory:
         recent = [lost for lost in self.losses if now - lost < FLAP_WINDOW]
         return len(recent) > FLAPS_ALLOWED and self.good < 2
 
-    def retried(self) -> None:
+    def renew(self) -> None:
+        """The spec or what it refers to has changed: what failed before says nothing of it."""
         self.attempts = self.polls = 0

@@ -46,7 +46,7 @@ def backoff(retry: Retry, attempt: int, pace: Pace, chance: float) -> float:
     """
     first, most = DELAYS[retry]
     if retry is Retry.TRANSIENT:
-        first = pace.first_retry
+        first, most = pace.first_retry, max(most, pace.first_retry)
     if retry is Retry.CONFLICT and attempt <= CONFLICTS_AT_ONCE:
         return first
     ceiling = min(most, first * float(2 ** min(attempt - 1, 16)))
