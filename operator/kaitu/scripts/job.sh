@@ -92,9 +92,9 @@ self_test() { # what calls itself docker must know what is not there
 # ------------------------------------------------------------------------------------------ pull
 
 pull_all() {
-    deadline=$(($(now) + 1800)) attempt=1
     [ "$jitter" -eq 0 ] || { phase jitter && sleep $(($(random) % (jitter + 1))); }
     phase pull
+    deadline=$(($(now) + 1800)) attempt=1
     for service in $services; do
         until pull_one; do
             if [ "$attempt" -ge "$attempts" ] || [ $(($(now) + pause)) -ge "$deadline" ]; then
