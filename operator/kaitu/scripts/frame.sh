@@ -53,5 +53,6 @@ case $(printf abc | sha256sum) in
 *) finish ESELFTEST sha256sum ;;
 esac
 [ "$(printf abc | base64 -w0)" = YWJj ] || finish ESELFTEST base64
+[ "$(echo a b | awk '{ print $2 }')" = b ] || finish ESELFTEST awk
 [ "$(timeout 5 false && echo 0 || echo $?)" = 1 ] || finish ESELFTEST timeout
 [ "$(command -v printf)" = printf ] || finish ESELFTEST printf # no builtin: data would be in argv
