@@ -1,0 +1,156 @@
+"""Nodes that lie, on a real one: never believed, nothing guessed, nothing written; then recovered.
+
+While the node lies, something on it is out of order. An operator that believed would call it in
+order, or mend it on a false picture; ours says that it cannot tell, and mends it afterwards.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lab import fleet
+from lab.cluster import Cluster
+from lab.faults import fault
+from lab.node import Node
+from lab.operator import Operator
+from lab.registry import Registry
+from lab.run import Lab
+from lab.wait import until
+
+CRON = "/etc/cron.d/kaitu-hello"
+SPEC = {
+    "timeout": "20s",
+    "sysctl": {"settings": [{"name": "net.ipv4.tcp_congestion_control", "value": "bbr"}]},
+    "cron": {"entries": [{"name": "hello", "schedule": "@daily", "command": "/bin/true"}]},
+    "env": {"vars": [{"name": "K2_LOG_LEVEL", "value": "info"}]},
+    "compose": {"version": "1.0.0"},
+}
+TRACES = (
+    "cd / && find etc/cron.d etc/sysctl.d apps var/lib/kaitu-operator -type f "
+    "! -name lock ! -name job.lock | LC_ALL=C sort | xargs sha256sum; docker ps -a --format "
+    "'{{.ID}} {{.Names}}'; cat /proc/sys/net/ipv4/tcp_congestion_control"
+)
+HELP = (
+    "#!/bin/sh\necho 'Usage: coily ssh [OPTIONS] COMMAND'\necho '  --help  Show this message.'\n"
+)
+TRUNCATED = '#!/bin/sh\nsh -c "$SSH_ORIGINAL_COMMAND" | head -c 700\n'
+STALE = '#!/bin/sh\n[ -s /run/f ] || sh -c "$SSH_ORIGINAL_COMMAND" >/run/f\ncat /run/f\n'
+MOTD = '#!/bin/sh\necho Welcome\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+SILENT = "#!/bin/sh\nexit 0\n"
+KEYS = "/root/.ssh/authorized_keys"
+FORCE = f"""cat >/run/liar && chmod 755 /run/liar && cp {KEYS} /root/keys
+sed -i 's|^ssh-|command="/run/liar" ssh-|' {KEYS} && grep -q liar {KEYS}"""
+
+
+def forced(script: str) -> tuple[str, str, str]:
+    """Every command of the key runs this instead; lifted by putting the file back."""
+    return FORCE, script, f"mv /root/keys {KEYS}; rm -f /run/liar /run/f"
+
+
+def replaced(tool: str) -> tuple[str, str, str]:
+    path = f"/usr/local/bin/{tool}"
+    return f"cat >{path} && chmod 755 {path}", HELP, f"rm -f {path}"
+
+
+def login(text: str) -> tuple[str, str, str]:
+    """Debian's bash reads .bashrc for commands over SSH, too."""
+    return "cp /root/.bashrc /root/rc && cat >/root/.bashrc", text, "mv /root/rc /root/.bashrc"
+
+
+LIARS = {
+    "help instead of an answer": (forced(HELP), "ProbeRejected"),
+    "nothing, and success": (forced(SILENT), "ProbeRejected"),
+    "half an answer": (forced(TRUNCATED), "ProbeRejected"),
+    "a greeting before the answer": (forced(MOTD), "ProbeRejected"),
+    "an old answer": (forced(STALE), "ProbeRejected"),
+    "a login shell that prints": (login("echo hello\n"), "ProbeRejected"),
+    "a login shell that floods": (login("yes | head -c 3000000\n"), "OutputOverflow"),
+    "another sha256sum": (replaced("sha256sum"), "ProbeRejected"),
+    "another base64": (replaced("base64"), "ToolContract"),
+    "another awk": (replaced("awk"), "ToolContract"),
+    "another timeout": (replaced("timeout"), "ProbeRejected"),
+    "another date": (replaced("date"), "ProbeRejected"),
+    "another docker": (replaced("docker"), "ProbeRejected"),
+}
+
+
+@pytest.fixture(scope="module")
+def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
+    log = lab.state / f"operator-{cluster.namespace}.log"
+    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def vps(cluster: Cluster, node: Node, operator: Operator, pushed: Registry) -> str:
+    fleet.provision(node)
+    cluster.apply(
+        fleet.key_secret(node.keys.private),
+        fleet.release("1.0.0"),
+        fleet.kaitu_node("vps", node, **SPEC),
+    )
+    fleet.wait_ready(cluster, "vps", 240)
+    return "vps"
+
+
+def ask(cluster: Cluster, name: str) -> None:
+    token = cluster.kubectl("get", "kaitunode", name, "-o", "jsonpath={.metadata.resourceVersion}")
+    cluster.kubectl(
+        "annotate", "--overwrite", "kaitunode", name, f"fleet.kaitu.io/requestedAt={token}"
+    )
+
+
+def cut(node: Node) -> None:
+    """End open sessions: a forced command is of the login, and a kept connection was honest."""
+    with fault(node, "sessions"):
+        pass
+
+
+def visits(operator: Operator) -> int:
+    found = re.findall(r"^kaitu_visits_total\{.*} (\d+)", operator.get("/metrics"), re.MULTILINE)
+    return sum(map(int, found))
+
+
+def look_again(cluster: Cluster, operator: Operator, name: str) -> fleet.Seen:
+    """What is said after two more visits, at least one of which began after this call."""
+    for _ in range(2):
+        before = visits(operator)
+        ask(cluster, name)
+        until(lambda seen=before: visits(operator) > seen, 120, "another visit")
+    return fleet.look(cluster, name)
+
+
+def is_unknown(seen: fleet.Seen) -> None:
+    """Below the layer that failed nothing is called good, nothing bad."""
+    assert seen.condition("Reachable")["status"] == "True"
+    for kind in ("InSync", "Healthy"):
+        assert seen.condition(kind)["status"] == "Unknown", seen
+    assert seen.condition("Ready")["status"] != "True", seen
+    states = {one["state"] for one in seen.status["aspects"]}
+    assert states == {"Unknown"}, seen
+
+
+@pytest.mark.parametrize(("lie", "reason"), LIARS.values(), ids=LIARS)
+def test_a_liar_is_not_believed(vps, cluster, node, operator, lie, reason):
+    begin, text, end = lie
+    try:
+        node.run(begin, input=text)
+        cut(node)
+        ask(cluster, vps)
+        fleet.wait(
+            cluster, vps, lambda s: s.says("ProbeTrusted", "False", reason), 120, f"False {reason}"
+        )
+        node.run(f"sed -i s,true,false, {CRON}")
+        before = node.run(TRACES)
+        seen = look_again(cluster, operator, vps)
+        assert seen.says("ProbeTrusted", "False", reason), seen
+        is_unknown(seen)
+        assert node.run(TRACES) == before
+    finally:
+        node.run(end)
+        cut(node)
+    ask(cluster, vps)
+    until(lambda: "/bin/true" in node.read(CRON), 120, "mended cron entry")
+    fleet.wait_ready(cluster, vps, 120)
