@@ -1,32 +1,29 @@
-"""A warm probe by the operator's own transport, without the operator around it."""
+"""A warm probe by the operator's own transport, over a long line that counts its round trips."""
 
 import asyncio
-import statistics
-import time
 
 from kaitu.core.secrets import Secret
 from kaitu.remote.ssh import Target, connect
 from lab.node import Node
+from remote.latency import distant
 
-PROBES = 5
-
-
-def warm_probe_seconds(node: Node, address: str, port: int) -> float:
-    """Median seconds of a probe on an open connection."""
-    return asyncio.run(_probe(node, address, port))
+ONE_WAY = 0.05  # seconds
+FRAGMENTS = {"host": b"/apps/kaitu-slave\n", "docker": b""}
 
 
-async def _probe(node: Node, address: str, port: int) -> float:
-    target = Target(address, port, "root", Secret(node.keys.private), (node.host_key,))
-    connection = await connect(target, lambda _: None)
-    try:
-        took = [await _once(connection.probe) for _ in range(PROBES + 1)]
-    finally:
-        connection.abort()
-    return statistics.median(took[1:])
+def warm_round_trips(node: Node) -> int:
+    """How often the operator must wait for the node in a probe on an open connection."""
+    return asyncio.run(_count(node))
 
 
-async def _once(probe: object) -> float:
-    began = time.monotonic()
-    await probe({"host": b"/apps/kaitu-slave\n", "docker": b""})  # type: ignore[operator]
-    return time.monotonic() - began
+async def _count(node: Node) -> int:
+    async with distant(node.address, node.port, ONE_WAY) as line:
+        key = Secret(node.keys.private)
+        target = Target("127.0.0.1", line.port, "root", key, (node.host_key,))
+        connection = await connect(target, lambda _: None)
+        await connection.probe(FRAGMENTS)
+        line.flights.clear()
+        await connection.probe(FRAGMENTS)
+        trips = line.round_trips()
+        connection.close()
+    return trips
