@@ -6,6 +6,7 @@ order, or mend it on a false picture; ours says that it cannot tell, and mends i
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -113,12 +114,15 @@ def visits(operator: Operator) -> int:
     return sum(map(int, found))
 
 
+def has_made(operator: Operator, wanted: int) -> bool:
+    return visits(operator) >= wanted
+
+
 def look_again(cluster: Cluster, operator: Operator, name: str) -> fleet.Seen:
     """What is said after two more visits, at least one of which began after this call."""
-    for _ in range(2):
-        before = visits(operator)
+    for wanted in (visits(operator) + 1, visits(operator) + 2):
         ask(cluster, name)
-        until(lambda seen=before: visits(operator) > seen, 120, "another visit")
+        until(partial(has_made, operator, wanted), 120, "another visit")
     return fleet.look(cluster, name)
 
 
@@ -153,4 +157,41 @@ def test_a_liar_is_not_believed(vps, cluster, node, operator, lie, reason):
         cut(node)
     ask(cluster, vps)
     until(lambda: "/bin/true" in node.read(CRON), 120, "mended cron entry")
+    fleet.wait_ready(cluster, vps, 120)
+
+
+@pytest.fixture
+def other(lab: Lab) -> Iterator[Node]:
+    """A node that belongs to somebody else."""
+    made = lab.node("other", engine=False)
+    made.run("mkdir -m 700 /var/lib/kaitu-operator")
+    made.write("/var/lib/kaitu-operator/owner", "elsewhere fleet/other\n", mode=0o600)
+    yield made
+    made.remove()
+
+
+def relayed(node: Node, other: Node) -> str:
+    """As a proxy that is set up wrongly: each command runs, honestly, on the other node."""
+    node.write("/root/id", node.keys.private, mode=0o600)
+    options = "-i /root/id -o StrictHostKeyChecking=no -o LogLevel=ERROR -p 1022"
+    return f'#!/bin/sh\nexec ssh {options} root@{other.address} "$SSH_ORIGINAL_COMMAND"\n'
+
+
+def test_another_node_s_honest_answer_is_another_owner_s(vps, cluster, node, other):
+    begin, text, end = forced(relayed(node, other))
+    before = node.run(TRACES), other.run(TRACES, check=False)
+    try:
+        node.run(begin, input=text)
+        cut(node)
+        ask(cluster, vps)
+        seen = fleet.wait(
+            cluster, vps, lambda s: s.says("InSync", "False", "OwnedByAnother"), 120, "owner"
+        )
+        assert seen.condition("Ready")["status"] == "False"
+        assert "elsewhere" in seen.condition("InSync")["message"]
+        assert (node.run(TRACES), other.run(TRACES, check=False)) == before
+    finally:
+        node.run(end)
+        cut(node)
+    ask(cluster, vps)
     fleet.wait_ready(cluster, vps, 120)
