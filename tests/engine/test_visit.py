@@ -119,6 +119,18 @@ def test_another_owner_is_said_also_when_nothing_differs():
     assert outcome(run(machine)).reason is Reason.OWNED_BY_ANOTHER
 
 
+@pytest.mark.parametrize("docker", ["engine\thung\t-\t-\n", "engine\tok\t26\t2\n" + RUNNING])
+def test_what_cannot_be_seen_or_resolved_is_no_agreement_and_claims_nothing(docker):
+    unseen = Problem(Reason.UNOBSERVED, "Docker is hung")
+    machine = Machine({"number": 1}, owner="-", docker=docker)
+
+    run(machine, aspect(problem=unseen))
+    both = desired(number=Number(), gone=Number())
+    run(machine, aspect(), aspect("gone", refused=True), want=both)
+
+    assert machine.wrote == []
+
+
 def test_a_hung_docker_forbids_first_contact():
     machine = Machine(owner="-", docker="engine\thung\t-\t-\n")
 
@@ -140,6 +152,32 @@ def test_disruptive_steps_wait_for_a_slot_and_others_do_not(disrupts):
     assert machine.wrote == []
 
     assert outcome(run(machine, slots=slots)).reason is Reason.APPLIED
+
+
+def test_a_release_held_elsewhere_is_not_started_but_what_runs_is_repaired():
+    slots = Slots(lambda: 1)
+    slots.hold(("default", "n2"), "r1")
+    machine = Machine()
+
+    held = run(machine, aspect(disrupts=Disrupts.SERVICES, release="r1"), slots=slots)
+    assert outcome(held).reason is Reason.HELD_ELSEWHERE
+    assert machine.wrote == []
+
+    repaired = run(machine, aspect(disrupts=Disrupts.SERVICES), slots=slots)
+    assert outcome(repaired).reason is Reason.APPLIED
+
+
+@pytest.mark.parametrize("reason", [Reason.OUTCOME_UNKNOWN, Reason.NODE_BUSY])
+def test_a_step_of_which_nobody_knows_leaves_the_node_unsettled(reason):
+    assert run(Machine(fails=reason)).unsettled
+    assert not run(Machine()).unsettled
+
+
+def test_a_hold_stays_as_it_was_while_compose_cannot_be_judged():
+    want = desired(compose=Number())
+
+    assert run(Machine(), aspect("compose", refused=True), want=want).held("r1") == "r1"
+    assert run(Machine(), aspect("compose"), want=want).held("r1") is None
 
 
 def test_disruptive_work_does_not_start_when_the_api_did_not_take_its_announcement():

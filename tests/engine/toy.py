@@ -37,7 +37,15 @@ def aspect(
     reads: tuple[str, ...] = (),
     disrupts: Disrupts = Disrupts.NOTHING,
     problem: Problem | None = None,
+    release: str = "",
+    *,
+    refused: bool = False,
 ) -> Aspect[Any, Any, Any]:
+    def want(section: Number, _: Desired) -> Number:
+        if refused:
+            raise KaituError(Reason.REFERENCE_NOT_FOUND, "ConfigMap c does not exist")
+        return section
+
     def parse(answers: Answers, _: Mapping[str, Any]) -> int:
         return int(answers[name].out)
 
@@ -45,11 +53,12 @@ def aspect(
         if want.number == have:
             return ()
         command = Command("put_file", (name, str(want.number)))
-        return (Step(f"set {name}: {have} -> {want.number}", command, disrupts, item=name),)
+        text = f"set {name}: {have} -> {want.number}"
+        return (Step(text, command, disrupts, item=name, release=release),)
 
     return Aspect(
         name=name,
-        want=lambda section, _: section,
+        want=want,
         probe=lambda _: Probe({name: b""}),
         parse=parse,
         plan=plan,
@@ -67,6 +76,7 @@ class Machine:
     owner: str = "inst\tdefault/n1"
     docker: str = "engine\tok\t26.1.5\t2.26.1\n"
     stubborn: bool = False
+    fails: Reason | None = None
     codes: dict[str, str] = field(default_factory=dict)
     wrote: list[Command] = field(default_factory=list)
     probes: int = 0
@@ -84,6 +94,8 @@ class Machine:
 
     async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
         self.wrote.append(command)
+        if self.fails:
+            raise KaituError(self.fails, "the connection broke")
         if code := self.codes.get(command.script):
             return Done(code)
         if command.script == "claim":

@@ -23,7 +23,7 @@ from kaitu.core.reasons import Reason
 from kaitu.core.release import parse_releases
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import ComposeSpec
-from kaitu.core.text import canonical, digest
+from kaitu.core.text import MOST_SHOWN, canonical, digest, one_line
 
 
 def want(section: ComposeSpec, desired: Desired) -> ComposeWant:
@@ -131,12 +131,14 @@ def _move(want: ComposeWant, facts: ComposeFacts, differs: tuple[str, ...]) -> P
     known = facts.releases
     if any(jobs.resting(known.result(kind, want.key)) for kind in ("pull", "up")):
         return ()
-    item, kind = ", ".join(differs), "changed" if known.record else "missing"
+    item = one_line(", ".join(differs), MOST_SHOWN)
+    kind = "changed" if known.record else "missing"
     about = f"release {want.version}" + (f": {item}" if differs != ("release",) else "")
     if not _has_images(want, facts):
         return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind),)
     text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
-    return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind),)
+    new = "" if known.record and known.record.key == want.key else want.key
+    return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new),)
 
 
 def _has_images(want: ComposeWant, facts: ComposeFacts) -> bool:
@@ -162,7 +164,7 @@ def _repair(want: ComposeWant, facts: ComposeFacts) -> Plan:
     names = _down(want, facts)
     if not names or jobs.resting(facts.releases.result("repair", want.key)):
         return ()
-    item, command = ", ".join(names), job(want, "repair", names)
+    item, command = one_line(", ".join(names), MOST_SHOWN), job(want, "repair", names)
     return (Step(f"start {item}", command, Disrupts.SERVICES, item=item, kind="stopped"),)
 
 
@@ -226,7 +228,8 @@ def report(want: ComposeWant, facts: ComposeFacts) -> dict[str, Any]:
         status["version"] = known.record.version
     if known.file not in {"absent", "unsafe"}:
         status["fileDigest"] = known.file
-    held = {"held": want.key} if _held(want, facts) else {}
+    unknown = facts.env is None and known.held is not None and known.held.key == want.key
+    held = {"held": want.key} if unknown or _held(want, facts) else {}
     findings = [{"signature": "OrphanService", "evidence": one} for one in _orphans(want, facts)]
     told = {"findings": findings} if findings else {}
     return {"compose": status, "architecture": architecture(ours), **held, **told}

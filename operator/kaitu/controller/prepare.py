@@ -108,24 +108,22 @@ def identity(app: App, record: Record) -> Identity:
 
 
 def claims(app: App, record: Record, spec: NodeSpec) -> Claims:
-    """The policy's installations, and the one that a person named in the annotation."""
+    """The policy's installations, and the one that a person named in the annotation.
+
+    By our own id in the policy two resources of one machine would take turns to own it for ever.
+    """
     named = record.annotations.get(ADOPT)
-    ids = set(app.policy.installation.adopt_from)
+    ids = set(app.policy.installation.adopt_from) - {app.writer.installation}
     if named and named != record.status.get("handled", {}).get("adopt"):
         ids.add(named)
     return Claims(adopt=bool(spec.adopt), ids=frozenset(ids))
-
-
-def brake(app: App, record: Record, prepared: Prepared) -> Brake:
-    release = next((m.want.key for m in prepared.managed if hasattr(m.want, "key")), None)
-    return Brake(record.key, app.slots, release)
 
 
 def orders(app: App, record: Record, prepared: Prepared, announce: Any) -> Orders:
     return Orders(
         identity=identity(app, record),
         claims=claims(app, record, prepared.spec),
-        brake=brake(app, record, prepared),
+        brake=Brake(record.key, app.slots),
         may_write=app.leader.may_write,
         announce=announce,
         superseded=lambda: app.stopping or app.queue.pending(record.key),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from kaitu.core import dotenv
 from kaitu.core.command import Command
@@ -12,6 +13,9 @@ from kaitu.core.plan import Plan, Step
 from kaitu.core.release import Releases
 from kaitu.core.secrets import Secret
 from kaitu.core.text import digest
+
+_QUIET: Final = frozenset({"pull", "record"})
+"""Jobs that change nothing of what runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ class ComposeFacts:
     @property
     def busy(self) -> bool:
         return self.releases.running is not None
+
+    @property
+    def disturbed(self) -> bool:
+        """What runs is being changed, or a change was begun that was neither verified nor held."""
+        known = self.releases
+        changing = known.running is not None and known.running[0] not in _QUIET
+        held = known.held is not None and known.held.key == known.pending
+        return changing or (bool(known.pending) and not held)
 
 
 def files(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> Plan:

@@ -23,6 +23,7 @@ class Step:
     disrupts: Disrupts = Disrupts.NOTHING
     item: str = ""  # what drifted: a key, an entry, a file; shown in status.drift
     kind: str = "changed"  # missing | changed | extra | stopped
+    release: str = ""  # key of a release that was never verified on this node and is started now
 
 
 Plan = tuple[Step, ...]

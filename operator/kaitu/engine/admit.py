@@ -45,7 +45,6 @@ class Brake:
 
     node: Node
     slots: Slots
-    release: str | None = None
 
 
 Check = Callable[[], Problem | None]
@@ -81,13 +80,16 @@ def observing(mode: Mode) -> Problem | None:
 
 
 def brake(brake: Brake, plan: Sequence[Step]) -> Problem | None:
-    """Take a slot for a disruptive plan; a release that is held on another node is not started."""
+    """Take a slot for a disruptive plan; a release that is held on another node is not started.
+
+    What runs here since it was verified is repaired whatever happened to it elsewhere.
+    """
     if all(step.disrupts is Disrupts.NOTHING for step in plan):
         return None
-    services = any(step.disrupts is Disrupts.SERVICES for step in plan)
-    elsewhere = brake.release and brake.slots.held_elsewhere(brake.node, brake.release)
-    if services and elsewhere:
-        return Problem(Reason.HELD_ELSEWHERE, f"this release is held on {elsewhere}")
+    for step in plan:
+        elsewhere = step.release and brake.slots.held_elsewhere(brake.node, step.release)
+        if elsewhere:
+            return Problem(Reason.HELD_ELSEWHERE, f"this release is held on {elsewhere}")
     if not brake.slots.take(brake.node):
         return Problem(Reason.WAITING_FOR_SLOT, "as many nodes as allowed are being changed")
     return None

@@ -27,6 +27,8 @@ WAITING = frozenset(
     }
 )
 
+_UNKNOWN = frozenset({Reason.OUTCOME_UNKNOWN, Reason.NODE_BUSY})
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:
@@ -56,6 +58,22 @@ class Visit:
     @property
     def busy(self) -> bool:
         return any(outcome.busy for outcome in self.outcomes.values())
+
+    @property
+    def disturbed(self) -> bool:
+        """What runs on the node is seen to be changed right now, or was left half changed."""
+        return any(getattr(facts, "disturbed", False) for facts in self.sight.facts.values())
+
+    @property
+    def unsettled(self) -> bool:
+        """A job runs, or nobody can say whether one does: the answer to its start was lost."""
+        return self.busy or any(one.reason in _UNKNOWN for one in self.outcomes.values())
+
+    def held(self, before: str | None) -> str | None:
+        """The release that is held on the node; as ``before`` where nobody can tell now."""
+        if any(one.refused for one in self.managed if one.name == "compose"):
+            return before
+        return next((o.report["held"] for o in self.outcomes.values() if "held" in o.report), None)
 
 
 @dataclass(slots=True)
@@ -106,8 +124,8 @@ async def _own(
     sight: Sight,
 ) -> Problem | None:
     """Become the node's owner where that is due; the objection stops every write."""
-    idle = not any(sight.plan(one) for one in managed if not one.refused)
-    deployed = False if idle else sight.engine.deployed(desired.directory)
+    agreed = all(_agrees(one, sight) for one in managed if one.aspect.writes)
+    deployed = False if agreed else sight.engine.deployed(desired.directory)
     objection = admit.first(
         lambda: admit.ownership(orders.identity, orders.claims, sight.host),
         lambda: admit.first_contact(orders.claims, sight.host, deployed=deployed),
@@ -117,6 +135,11 @@ async def _own(
         return objection
     previous = sight.host.owner[0] if sight.host.owner else "-"
     return await _attempt(Command("claim", (previous,)), transport, orders)
+
+
+def _agrees(one: Managed, sight: Sight) -> bool:
+    """The node is as wanted. A plan is empty, too, where nothing could be seen or be resolved."""
+    return not (one.refused or sight.plan(one) or sight.problem(one))
 
 
 def _writes(one: Managed) -> bool:
