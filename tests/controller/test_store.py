@@ -73,6 +73,27 @@ def test_an_older_state_of_the_same_object_is_ignored_and_a_namesake_is_not():
     assert store.see(body("98", uid="u2", generation=1))
 
 
+def test_an_edit_that_comes_back_with_our_own_write_calls_for_a_visit():
+    store = Store()
+    store.see(body())
+
+    assert store.wrote(body("11")) is None
+    assert store.wrote(body("13", generation=2))
+    assert store.see(body("12", generation=2)) is None  # the watch has nothing new to tell
+
+
+def test_what_was_deleted_or_replaced_does_not_come_back_with_our_own_write():
+    store = Store()
+    store.see(body())
+    store.drop(("default", "n1"))
+    assert store.wrote(body("11")) is None
+    assert len(store) == 0
+
+    store.see(body("12", uid="u2"))
+    assert store.wrote(body("11")) is None
+    assert known(store).uid == "u2"
+
+
 def test_what_is_remembered_survives_a_new_state_but_not_a_new_object():
     store = Store()
     store.see(body())

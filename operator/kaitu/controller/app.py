@@ -2,8 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from kaitu.api.policy import Policy
 from kaitu.cluster.api import Api
@@ -59,6 +60,12 @@ class App:
             if at in objects and (record := self.store.get(key)):
                 record.memory.renew()
                 self.queue.add(key, Priority.REFERENCE)
+
+    def wrote(self, body: Mapping[str, Any]) -> None:
+        """The answer to a write of ours. The watch will not call an edit in it new again."""
+        if record := self.store.wrote(body):
+            record.memory.renew()
+            self.queue.add(record.key, Priority.URGENT)
 
     def records(self) -> Iterable[Record]:
         return self.store.all()

@@ -5,7 +5,7 @@ from typing import Any
 
 from kaitu.api.node import validate
 from kaitu.controller.app import App
-from kaitu.controller.prepare import pace_of
+from kaitu.controller.prepare import pace_of, requested
 from kaitu.controller.store import Key, Record
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
@@ -40,6 +40,11 @@ def gone(app: App, key: Key, uid: str) -> None:
     if record is None or record.uid != uid:
         return
     app.store.drop(key)
+    forget(app, key)
+
+
+def forget(app: App, key: Key) -> None:
+    """Nothing is kept for a resource that is not there."""
     app.queue.forget(key)
     app.pool.forget(key)
     app.uses.pop(key, None)
@@ -59,7 +64,8 @@ def _settled(record: Record) -> bool:
     """Nothing happened to it while no operator watched, as far as the API knows."""
     same = record.status.get("observedGeneration") == record.generation
     going_on = {Reason.DISRUPTING.value, Reason.RECONCILING.value}
-    return same and not record.deleting and not _reasons(record) & going_on
+    asked = record.deleting or requested(record)
+    return same and not asked and not _reasons(record) & going_on
 
 
 def _reasons(record: Record) -> set[str]:

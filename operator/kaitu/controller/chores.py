@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.cluster.api import ApiError
 from kaitu.controller.app import App
-from kaitu.controller.arrivals import gone
+from kaitu.controller.arrivals import forget, gone
 from kaitu.controller.publish import publish
-from kaitu.controller.reconcile import reconcile
+from kaitu.controller.reconcile import UNSAID, reconcile
 from kaitu.controller.store import Key, Record
 from kaitu.core.reasons import Reason
 from kaitu.engine import report, verdicts
@@ -28,7 +28,9 @@ async def worker(app: App) -> None:
         key = await app.queue.get()
         try:
             delay = await _turn(app, key)
-            if delay is not None and app.store.get(key):
+            if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
+                forget(app, key)
+            elif delay is not None:
                 app.queue.add_at(key, app.clock() + delay)
         finally:
             app.queue.done(key)
@@ -62,7 +64,9 @@ def _believed(record: Record) -> bool:
 async def _expire(app: App, record: Record) -> None:
     subject = Subject(record.generation, record.status)
     status = report.with_conditions(subject, verdicts.stale(), datetime.now(UTC))
-    await publish(app, record, status, report.events(subject, None, verdicts.stale()))
+    if not await publish(app, record, status, report.events(subject, None, verdicts.stale())):
+        memory = record.memory  # not at every pulse, and never sooner than a visit has said by now
+        memory.fresh_until = max(memory.fresh_until, app.clock() + UNSAID)
 
 
 async def sweep(app: App, relisted: asyncio.Event) -> None:

@@ -18,17 +18,20 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 """A node that cannot be reached must not keep its resource from being deleted for ever."""
+AGAIN = 10.0
+"""Seconds until the next: no event tells that a finalizer may be changed now."""
 
 
 def path(record: Record) -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{record.namespace}/{PLURAL}/{record.name}"
 
 
-async def keep_finalizer(app: App, record: Record, spec: NodeSpec) -> None:
-    """Our finalizer is there exactly while ``deletionPolicy`` is ``Release``."""
+async def keep_finalizer(app: App, record: Record, spec: NodeSpec) -> bool:
+    """Our finalizer is there exactly while ``deletionPolicy`` is ``Release``; False: not yet."""
     wanted = spec.deletion_policy == "Release"
-    if wanted != (FINALIZER in record.finalizers):
-        await _set_finalizer(app, record, present=wanted)
+    if wanted == (FINALIZER in record.finalizers):
+        return True
+    return await _set_finalizer(app, record, present=wanted)
 
 
 async def depart(app: App, record: Record) -> float | None:
@@ -41,15 +44,14 @@ async def depart(app: App, record: Record) -> float | None:
         await _release(app, record)
     except (KaituError, TimeoutError) as error:
         if memory.farewells < ATTEMPTS and not _not_ours(error):
-            return 10.0
+            return AGAIN
         log.warning(
             "%s/%s is deleted without releasing its node, which keeps our files: %s",
             record.namespace,
             record.name,
             error,
         )
-    await _set_finalizer(app, record, present=False)
-    return None
+    return None if await _set_finalizer(app, record, present=False) else AGAIN
 
 
 def _not_ours(error: Exception) -> bool:
@@ -68,7 +70,7 @@ async def _release(app: App, record: Record) -> None:
         check(command, await transport.write(command, identity(app, record).guard))
 
 
-async def _set_finalizer(app: App, record: Record, *, present: bool) -> None:
+async def _set_finalizer(app: App, record: Record, *, present: bool) -> bool:
     """Change the list only as it was seen: other controllers' finalizers are theirs."""
     kept = [name for name in record.finalizers if name != FINALIZER]
     patch = {
@@ -81,9 +83,10 @@ async def _set_finalizer(app: App, record: Record, *, present: bool) -> None:
     try:
         body = await app.api.patch(path(record), patch)
     except Missing:
-        return
+        return True
     except ApiError as error:
         log.warning("finalizer of %s/%s not changed: %s", record.namespace, record.name, error)
-        return
+        return False
     if "deletionTimestamp" not in body["metadata"] or body["metadata"].get("finalizers"):
-        app.store.wrote(body)
+        app.wrote(body)
+    return True

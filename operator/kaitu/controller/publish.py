@@ -7,7 +7,7 @@ from typing import Any
 
 from kaitu.api.bounds import fitted
 from kaitu.cluster.api import ApiError
-from kaitu.cluster.status import write
+from kaitu.cluster.status import diff, write
 from kaitu.controller.app import App
 from kaitu.controller.store import Record
 from kaitu.core.reasons import Condition, Reason, Verdict
@@ -27,17 +27,18 @@ async def publish(
     current = app.store.get(record.key)
     if current is None or current.uid != record.uid or not app.leader.may_write():
         return False
+    wanted = fitted(status)
     try:
-        body = await write(app.api, current, fitted(status))
+        body = await write(app.api, current, wanted)
     except ApiError as error:
         log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
         return False
     if body is not None:
         app.metrics.status_writes.inc()
-        app.store.wrote(body)
+        app.wrote(body)
     for event in events:
         await app.events.send(record.namespace, record.name, record.uid, event)
-    return body is not None or status == current.status
+    return body is not None or not diff(current.status, wanted)
 
 
 async def announcement(app: App, record: Record, text: str) -> bool:

@@ -13,12 +13,15 @@ from kaitu.controller.publish import announcement, publish
 from kaitu.controller.store import ADOPT, REQUESTED_AT, Key, Record
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import REASONS, Condition, Reason
+from kaitu.core.transport import Transport
 from kaitu.engine import report, schedule, verdicts
 from kaitu.engine.queue import Priority
 from kaitu.engine.report import Subject
 from kaitu.engine.schedule import Pace
 from kaitu.engine.visit import Visit, visit
 
+UNSAID = 10.0
+"""Seconds at most until what the API server did not take is said again."""
 WITHOUT_LEASE = 2.0
 """Seconds until a node is thought of again while the lease cannot be renewed."""
 BLIND = Pace(interval=600, timeout=60, first_retry=1)
@@ -38,39 +41,41 @@ async def reconcile(app: App, key: Key) -> float | None:
         spec = validate(record.spec)
     except KaituError as error:
         return await _failed(app, record, error, BLIND)
-    await keep_finalizer(app, record, spec)
-    if spec.suspend:
-        await _suspend(app, record)
-        return None
+    kept = await keep_finalizer(app, record, spec)
+    if spec.suspend:  # no visit will come that could make up for what was not written
+        return None if await _suspend(app, record) and kept else UNSAID
     return await _turn(app, record, spec)
 
 
-async def _suspend(app: App, record: Record) -> None:
-    findings = verdicts.suspended(record.status.get("conditions", ()))
-    status = report.with_conditions(_subject(record), findings, _now())
-    await publish(app, record, {**status, "observedGeneration": record.generation})
+async def _suspend(app: App, record: Record) -> bool:
     app.pool.forget(record.key)
+    subject = _subject(app, record)
+    findings = verdicts.suspended(subject.status.get("conditions", ()))
+    status = report.with_conditions(subject, findings, _now())
+    return await publish(app, record, {**status, "observedGeneration": record.generation})
 
 
 async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
     """Visit; whatever stops it becomes a condition, never an exception."""
     pace = pace_of(spec)
+    late = Reason.OBSERVER_DEGRADED  # what a deadline means: so far, that we were slow
     try:
         async with asyncio.timeout(pace.timeout):
             prepared = await prepare(app, record, spec)
-            result = await _visit(app, record, prepared)
+            late = Reason.DIAL_TIMEOUT
+            transport = await session(app, record, prepared.target)
+            late = Reason.VISIT_DEADLINE
+            result = await _visit(app, record, prepared, transport)
     except KaituError as error:
         return await _failed(app, record, error, pace)
     except TimeoutError:
         app.pool.forget(record.key)
-        late = KaituError(Reason.VISIT_DEADLINE, f"no end within {pace.timeout:g} s")
-        return await _failed(app, record, late, pace)
+        ended = KaituError(late, f"no end within {pace.timeout:g} s")
+        return await _failed(app, record, ended, pace)
     return await _finished(app, record, prepared, result)
 
 
-async def _visit(app: App, record: Record, prepared: Prepared) -> Visit:
-    transport = await session(app, record, prepared.target)
-
+async def _visit(app: App, record: Record, prepared: Prepared, transport: Transport) -> Visit:
     async def announce(text: str) -> bool:
         return await announcement(app, record, text)
 
@@ -78,14 +83,20 @@ async def _visit(app: App, record: Record, prepared: Prepared) -> Visit:
     return await visit(prepared.managed, prepared.desired, transport, ours)
 
 
-def _subject(record: Record, revision: str | None = None, *, adopted: bool = False) -> Subject:
-    """The resource as the report sees it; tokens are echoed once the visit has finished."""
-    handled = dict(record.status.get("handled", {}))
+def _subject(
+    app: App, record: Record, revision: str | None = None, *, adopted: bool = False
+) -> Subject:
+    """The resource as the report sees it: the spec that was visited, and the status of now, which
+    may have been announced in meanwhile. Tokens are echoed once the visit has finished.
+    """
+    current = app.store.get(record.key)
+    status = current.status if current and current.uid == record.uid else record.status
+    handled = dict(status.get("handled", {}))
     if REQUESTED_AT in record.annotations:
         handled["requestedAt"] = record.annotations[REQUESTED_AT]
     if adopted and ADOPT in record.annotations:
         handled["adopt"] = record.annotations[ADOPT]
-    return Subject(record.generation, record.status, revision, handled)
+    return Subject(record.generation, status, revision, handled)
 
 
 async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> float:
@@ -93,12 +104,21 @@ async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> fl
     memory, retry = record.memory, REASONS[error.reason].retry
     memory.failed(app.clock())
     findings = verdicts.of_failure(error, memory.streak)
-    subject = _subject(record)
+    subject = _subject(app, record)
     status = report.of_failure(subject, findings, _now())
-    await publish(app, record, status, report.events(subject, None, findings))
+    said = await publish(app, record, status, report.events(subject, None, findings))
     app.metrics.visits.labels(str(error.reason)).inc()
     delay = schedule.backoff(retry, memory.attempts, pace, app.chance())
-    memory.fresh_until = app.clock() + delay + pace.stale_after
+    return _next(app, record, pace, delay, said=said)
+
+
+def _next(app: App, record: Record, pace: Pace, delay: float, *, said: bool) -> float:
+    """When to come back. While the API server does not have the new status, the old one must not
+    look fresh: it grows stale, and the new one is tried again soon.
+    """
+    if not said:
+        return min(delay, UNSAID * (0.5 + 0.5 * app.chance()))
+    record.memory.fresh_until = app.clock() + delay + pace.stale_after
     return delay
 
 
@@ -107,18 +127,27 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     memory, now = record.memory, app.clock()
     memory.trusted()
     memory.host = result.sight.host
-    disrupting = result.busy and app.slots.has(record.key)
-    findings = verdicts.of_visit(result, flapping=memory.flapping(now), disrupting=disrupting)
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
     adopted = result.sight.host.owner == owner
-    subject = _subject(record, prepared.revision, adopted=adopted)
+    disrupting = _disrupting(app, record, result, ours=adopted)
+    findings = verdicts.of_visit(result, flapping=memory.flapping(now), disrupting=disrupting)
+    subject = _subject(app, record, prepared.revision, adopted=adopted)
     status = report.of_visit(subject, result, findings, _now(), app.pool.describe(record.key))
-    await publish(app, record, status, report.events(subject, result, findings))
+    said = await publish(app, record, status, report.events(subject, result, findings))
     _count(app, result, findings)
-    _rest(app, record, result)
+    _rest(app, record, result, disrupting=disrupting)
     delay = _delay(app, record, prepared.pace, result)
-    memory.fresh_until = now + delay + prepared.pace.stale_after
-    return delay
+    return _next(app, record, prepared.pace, delay, said=said)
+
+
+def _disrupting(app: App, record: Record, result: Visit, *, ours: bool) -> bool:
+    """Whether the node has a slot and keeps it. One that is seen half changed has one whatever the
+    limit: the process that took it may have ended, or been told nothing of what it began.
+    """
+    if ours and result.disturbed and app.store.get(record.key):
+        app.slots.keep(record.key)
+        return True
+    return result.unsettled and app.slots.has(record.key)
 
 
 def _count(app: App, result: Visit, findings: verdicts.Findings) -> None:
@@ -128,11 +157,10 @@ def _count(app: App, result: Visit, findings: verdicts.Findings) -> None:
             app.metrics.steps.labels(outcome.name).inc(len(outcome.applied))
 
 
-def _rest(app: App, record: Record, result: Visit) -> None:
+def _rest(app: App, record: Record, result: Visit, *, disrupting: bool) -> None:
     """A node at rest gives its slot back, and those that waited for one are woken."""
-    held = next((o.report["held"] for o in result.outcomes.values() if o.report.get("held")), None)
-    app.slots.hold(record.key, held)
-    if not result.busy and app.slots.free(record.key):
+    app.slots.hold(record.key, result.held(record.status.get("revision", {}).get("held")))
+    if not disrupting and app.slots.free(record.key):
         wake_waiting(app, record.namespace)
 
 

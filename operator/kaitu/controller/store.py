@@ -81,9 +81,13 @@ class Store:
         self._records[new.key] = new
         return None if old and old.trigger == new.trigger else new
 
-    def wrote(self, body: Mapping[str, Any]) -> None:
-        """Our own write, taken in before the watch echoes it."""
-        self.see(body)
+    def wrote(self, body: Mapping[str, Any]) -> Record | None:
+        """Our own write, taken in before the watch echoes it; as ``see``, for an edit that the
+        watch has not told of may be in it. What was deleted meanwhile does not come back.
+        """
+        meta = body["metadata"]
+        known = self._records.get((meta["namespace"], meta["name"]))
+        return self.see(body) if known and known.uid == meta["uid"] else None
 
     def drop(self, key: Key) -> Record | None:
         return self._records.pop(key, None)

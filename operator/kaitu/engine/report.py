@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from kaitu.api.bounds import fitted
 from kaitu.core.outcome import Outcome, State
 from kaitu.core.plan import Plan
 from kaitu.core.reasons import Condition, Reason, Verdict
@@ -20,6 +21,8 @@ _EXPECTED: Final = frozenset(
 )
 """Reasons that no night's sleep should be broken for."""
 _SHOWN: Final = frozenset({State.OBSERVED, State.WAITING})
+_APART: Final = frozenset({"findings", "held"})
+"""What an aspect reports that is not a field of the status as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,12 @@ class Event:
 
 
 def with_conditions(subject: Subject, findings: Findings, now: datetime) -> dict[str, Any]:
-    """The old status with new conditions, for everything that is not a finished visit."""
+    """The old status with new conditions, for everything that is not a trusted visit."""
+    begun = verdicts.disruption(subject.status.get("conditions", ()))
+    return _judged(subject, findings | begun, now)
+
+
+def _judged(subject: Subject, findings: Findings, now: datetime) -> dict[str, Any]:
     status = dict(subject.status)
     status["conditions"] = verdicts.render(
         findings,
@@ -69,16 +77,17 @@ def of_visit(
 ) -> dict[str, Any]:
     """The whole status after a trusted visit."""
     old = subject.status
-    status = with_conditions(subject, findings, now)
+    status = _judged(subject, findings, now)
     for key in ("plan", "drift", "findings", "compose", "env", "facts", "architecture"):
         status.pop(key, None)
     for outcome in visit.outcomes.values():
-        status |= {key: told for key, told in outcome.report.items() if key != "findings"}
+        status |= {key: told for key, told in outcome.report.items() if key not in _APART}
     status["observedGeneration"] = subject.generation
     status["aspects"] = [_aspect(outcome) for outcome in visit.outcomes.values()]
-    status["connection"] = connection
+    if connection:
+        status["connection"] = connection
     status |= _drift(visit, old, now) | _plan(visit) | _findings(visit, old, now)
-    status["revision"] = _revision(subject, findings, status.pop("held", None))
+    status["revision"] = _revision(subject, findings, visit)
     if subject.handled:
         status["handled"] = dict(subject.handled)
     if any(outcome.applied for outcome in visit.outcomes.values()):
@@ -174,19 +183,18 @@ def _shown(outcome: Outcome) -> Plan:
     return outcome.left or outcome.drift
 
 
-def _revision(subject: Subject, findings: Findings, held: str | None) -> dict[str, Any]:
+def _revision(subject: Subject, findings: Findings, visit: Visit) -> dict[str, Any]:
     revision = {**subject.status.get("revision", {}), "desired": subject.revision}
     if findings[Condition.IN_SYNC].verdict is Verdict.TRUE:
         revision["applied"] = subject.revision
-    revision.pop("held", None)
-    if held:
+    if held := visit.held(revision.pop("held", None)):
         revision["held"] = held
     return revision
 
 
 def _visited(subject: Subject, status: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The visit's time rides along with a change; alone it is written once in ten minutes."""
-    last = subject.status.get("lastVisitTime")
+    last, status = subject.status.get("lastVisitTime"), fitted(status)
     if last and status == {**subject.status} and now - _parse(last) < HEARTBEAT:
         return status
     return {**status, "lastVisitTime": stamp(now)}

@@ -25,6 +25,8 @@ GOOD: Final = {
 _CALM: Final = frozenset({State.IN_SYNC, State.OBSERVED})
 _DERIVED: Final = frozenset({Reason.AWAITS_DEPLOYMENT, Reason.DEPENDENCY_NOT_READY})
 """Reasons that point to another aspect, which then has the cause."""
+_OURS: Final = frozenset({Reason.OBSERVER_DEGRADED, Reason.DNS_ERROR})
+"""Failures of the instrument: however often they come, they say nothing of the node."""
 _MESSAGE_LIMIT: Final = 1024
 
 
@@ -38,6 +40,9 @@ class Finding:
 
 
 Findings = dict[Condition, Finding]
+_HALF_DONE: Final = Finding(
+    Verdict.TRUE, Reason.DISRUPTING, "a change was begun and has not come to its end"
+)
 
 
 def of_failure(error: KaituError, streak: int) -> Findings:
@@ -50,7 +55,8 @@ def of_failure(error: KaituError, streak: int) -> Findings:
     if failing not in LAYERS:
         failing = Condition.IN_SYNC
     verdict = error.row.verdict
-    if failing is Condition.REACHABLE and verdict is Verdict.UNKNOWN and streak > 1:
+    inconclusive = verdict is Verdict.UNKNOWN and error.reason not in _OURS
+    if failing is Condition.REACHABLE and inconclusive and streak > 1:
         verdict = Verdict.FALSE
     at = LAYERS.index(failing)
     seen = error.reason is not Reason.INVALID_SPEC
@@ -62,7 +68,7 @@ def of_failure(error: KaituError, streak: int) -> Findings:
 
 
 def of_visit(visit: Visit, *, flapping: bool, disrupting: bool = False) -> Findings:
-    """The conditions after a trusted visit; ``disrupting``: a job that holds a slot runs on."""
+    """The conditions after a trusted visit; ``disrupting``: the node keeps its slot."""
     syncing = [outcome for outcome in visit.outcomes.values() if outcome.name != "health"]
     findings: Findings = {
         Condition.REACHABLE: _good(Condition.REACHABLE),
@@ -74,9 +80,18 @@ def of_visit(visit: Visit, *, flapping: bool, disrupting: bool = False) -> Findi
         findings[Condition.REACHABLE] = Finding(Verdict.UNKNOWN, Reason.FLAPPING)
     stuck = next((o for o in syncing if o.state not in _CALM and _stalling(o.reason)), None)
     findings = summarise(findings, stalled=stuck)
-    if working := _working(visit, Reason.DISRUPTING if disrupting else Reason.RECONCILING):
-        findings[Condition.RECONCILING] = working
+    working = _working(visit, Reason.DISRUPTING if disrupting else Reason.RECONCILING)
+    if working or disrupting:
+        findings[Condition.RECONCILING] = working or _HALF_DONE
     return findings
+
+
+def disruption(old: Iterable[Mapping[str, Any]]) -> Findings:
+    """What was begun stays said until a trusted visit: after a restart the slot is kept by it."""
+    said = next((c["message"] for c in old if c["reason"] == Reason.DISRUPTING), None)
+    if said is None:
+        return {}
+    return {Condition.RECONCILING: Finding(Verdict.TRUE, Reason.DISRUPTING, said)}
 
 
 def summarise(findings: Findings, *, stalled: Outcome | KaituError | None) -> Findings:
