@@ -224,7 +224,10 @@ async def _exchange(client: ApiClient, request: _Request) -> Body:
         raise of_failure(error, str(request)) from None
     if answer.status >= 400:
         raise of_status(answer.status, str(request), data)
-    found: Body = json.loads(data)
+    try:
+        found: Body = json.loads(data)
+    except ValueError as error:  # cut short, or a page of something in between
+        raise of_failure(error, str(request)) from None
     return found
 
 

@@ -93,10 +93,18 @@ async def _lead(
 @asynccontextmanager
 async def _renewing(leader: Leader) -> AsyncIterator[None]:
     task = asyncio.create_task(leader.run(), name="lease")
+    task.add_done_callback(lambda ended: _unrenewed(leader, ended))
     try:
         yield
     finally:
         task.cancel()
+
+
+def _unrenewed(leader: Leader, ended: "asyncio.Task[None]") -> None:
+    """A defect that ends the renewals must end the process: it would live on and do nothing."""
+    if not ended.cancelled() and (error := ended.exception()):
+        log.error("the lease is not renewed any more: %s", error, exc_info=error)
+        leader.lost.set()
 
 
 async def _kind_exists(api: Api) -> None:

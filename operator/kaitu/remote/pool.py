@@ -22,6 +22,7 @@ class _Kept:
     connection: Connection
     target: Target
     until: float
+    retire: asyncio.TimerHandle
 
 
 class Pool:
@@ -62,8 +63,8 @@ class Pool:
         self.forget(node)
         loop = asyncio.get_running_loop()
         lifetime = self._longest * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
-        self._kept[node] = _Kept(connection, target, loop.time() + lifetime)
-        loop.call_later(lifetime, self._retire, node, connection)
+        retire = loop.call_later(lifetime, self._retire, node, connection)
+        self._kept[node] = _Kept(connection, target, loop.time() + lifetime, retire)
 
     def _retire(self, node: Hashable, connection: Connection) -> None:
         """End what nobody asks for any more; a command in hand is left to finish."""
@@ -74,6 +75,7 @@ class Pool:
     def forget(self, node: Hashable) -> None:
         """End the node's connection, if there is one."""
         if kept := self._kept.pop(node, None):
+            kept.retire.cancel()  # it would keep the ended connection in memory for an hour
             kept.connection.close()
 
     def describe(self, node: Hashable) -> dict[str, Any]:
