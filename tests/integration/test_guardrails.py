@@ -24,7 +24,7 @@ from kaitu.core.sections import EnvSpec, HealthSpec
 from kaitu.core.sections.env import EnvVarSpec
 from kaitu.remote import loader
 from lab import programs
-from lab.cluster import Cluster
+from lab.cluster import Cluster, established
 from lab.command import attempt
 from lab.node import Node
 from lab.registry import Registry
@@ -68,7 +68,7 @@ def unguarded(cluster: Cluster) -> Iterator[Cluster]:
     crd = mutant()
     cluster.plane.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(crd))
     name = f"crd/kaitunodes.{UNGUARDED}"
-    cluster.plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", name)
+    established(cluster.plane, name)
     until(lambda: served(cluster), 60, "the mutant's API")
     yield cluster
     cluster.plane.kubectl("delete", "--wait=false", name)

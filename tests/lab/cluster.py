@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.controlplane import ControlPlane
+from lab.wait import until
 
 CRDS = Path(__file__).resolve().parents[2] / "crds"
 
@@ -13,7 +14,13 @@ CRDS = Path(__file__).resolve().parents[2] / "crds"
 def install_crds(plane: ControlPlane) -> None:
     if any(CRDS.glob("*.yaml")):
         plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(CRDS))
+        established(plane, "-f", str(CRDS))
+
+
+def established(plane: ControlPlane, *which: str) -> None:
+    """Asked again: kubectl fails on a CRD that is so new that it has no conditions yet."""
+    wait = ("wait", "--for=condition=Established", "--timeout=10s", *which)
+    until(lambda: plane.kubectl(*wait), 120, "established CRDs")
 
 
 @dataclass(frozen=True)
