@@ -47,6 +47,7 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     unlock
     secret_filled "$job/env" || finish ENOSECRET
     docker_answers
+    since=$(daemon)
     self_test
     project=$(project_of "$directory") || finish EDOCKER
     staged 60 config -q || finish EINVALID
@@ -80,6 +81,21 @@ live() { # live SECONDS WORD...: compose on what is in place
 
 docker_answers() { # a daemon that fell silent is no fault of the release
     docker_do 10 version >/dev/null || finish EDOCKER
+}
+
+daemon() { # which run of Docker's daemon this is; empty where that cannot be told
+    timeout -k 2 5 systemctl show -p MainPID,ActiveEnterTimestampMonotonic docker.service
+}
+
+# A daemon that stops takes the containers with it before it falls silent itself, and one that was
+# started again did so: neither is a fault of the release.
+docker_stayed() {
+    sleep 3
+    docker_answers
+    [ "$(daemon)" = "$since" ] || finish EDOCKER
+    case $(timeout -k 2 5 systemctl is-active docker.service) in
+    deactivating) finish EDOCKER ;;
+    esac
 }
 
 self_test() { # what calls itself docker must know what is not there
@@ -277,6 +293,7 @@ verified_before() { # this very release was verified here once: the node broke, 
 
 keep_held() { # keep_held CODE SERVICE: not tried again on this node until something of it changes
     if verified_before; then finish EREPAIR "${2:--}"; fi # still pending: it is tried again
+    docker_stayed
     kept held "$key $sealed $1 ${2:--}"
     finish "$1" "${2:--}"
 }
