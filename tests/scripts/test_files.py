@@ -1,5 +1,6 @@
 """put_file and remove_file: whole or not at all, and nothing but what was meant."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -216,3 +217,19 @@ def test_release_takes_what_is_marked_and_leaves_the_rest(node: Node) -> None:
     assert [p.name for p in node.state.iterdir()] == ["lock"]
     assert (node.app / ".env").read_bytes() == OLD
     assert node.code(Command("release"), unshared=before) == "SAME"
+
+
+def test_release_waits_for_a_job_that_runs(node: Node) -> None:
+    before = etc(node)
+    (node.state / "job").mkdir()
+    with (node.state / "job.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert node.code(Command("release"), unshared=before) == "EBUSY"
+        assert (node.state / "owner").exists()
+        assert (node.state / "job").exists()
+    assert node.code(Command("release"), unshared=before) == "OK"
+
+
+def test_release_leaves_nothing_on_a_node_that_was_never_ours(bare: Node) -> None:
+    assert bare.code(Command("release")) == "SAME"
+    assert not bare.state.exists()

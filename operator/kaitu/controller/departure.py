@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 5
 """A node that cannot be reached must not keep its resource from being deleted for ever."""
+WHILE_BUSY = 500
 AGAIN = 10.0
 """Seconds until the next: no event tells that a finalizer may be changed now."""
 
@@ -43,7 +44,7 @@ async def depart(app: App, record: Record) -> float | None:
     try:
         await _release(app, record)
     except (KaituError, TimeoutError) as error:
-        if memory.farewells < ATTEMPTS and not _not_ours(error):
+        if memory.farewells < _patience(error):
             return AGAIN
         log.warning(
             "%s/%s is deleted without releasing its node, which keeps our files: %s",
@@ -54,12 +55,14 @@ async def depart(app: App, record: Record) -> float | None:
     return None if await _set_finalizer(app, record, present=False) else AGAIN
 
 
-def _not_ours(error: Exception) -> bool:
-    """The node was never claimed, or belongs to another: nothing of ours is on it."""
-    return isinstance(error, KaituError) and error.reason in {
-        Reason.OWNED_BY_ANOTHER,
-        Reason.NOT_OWNED,
-    }
+def _patience(error: Exception) -> int:
+    """How often it is tried: once where nothing of ours is on the node, and as long as a job may
+    run where one runs; that ends by itself.
+    """
+    reason = error.reason if isinstance(error, KaituError) else None
+    if reason in {Reason.OWNED_BY_ANOTHER, Reason.NOT_OWNED}:
+        return 1
+    return WHILE_BUSY if reason is Reason.NODE_BUSY else ATTEMPTS
 
 
 async def _release(app: App, record: Record) -> None:

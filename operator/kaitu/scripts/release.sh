@@ -1,7 +1,12 @@
 # shellcheck shell=sh disable=SC2154
 # release: let go of the node. No words. Marked files and our records go; the deployment stays as it is.
+[ -e "$KAITU_STATE/owner" ] || finish SAME # never ours: not even a lock is left there
 hold unowned
 [ -n "$owner" ] || finish SAME
+if [ -e "$KAITU_STATE/job.lock" ]; then # a job that runs on would miss its files, and write new ones
+    command exec 8>>"$KAITU_STATE/job.lock" || finish ELOCK
+    flock -w 2 -E 75 8 || finish EBUSY job
+fi
 
 for place in /etc/cron.d /etc/sysctl.d; do
     for file in "$place"/*; do
