@@ -71,7 +71,7 @@ def job(
     (node.state / "mac.key").write_text("0" * 64 + "\n")
     (node.app / ".env").write_bytes(env)
     words = (kind, "key", "v1", str(node.app), sha or digest(FILE), str(len(FILE)))
-    numbers = (str(len(lines)), "1", "0", "5")
+    numbers = (str(len(lines)), "1", "0", "1")
     command = Command("start_job", (*words, *numbers, "k2-sidecar", "--"), FILE + lines)
     docker = DOCKER.replace("ROOT", str(node.root))
     tools = {**REAL, "docker": docker, "sleep": "exit 0"}
@@ -97,7 +97,7 @@ def test_it_goes_up_behind_its_gate_and_is_what_was_sent(dash: Node) -> None:
     ran = job(dash, "up")
     assert ran.result[2] == "OK"
     flags = "-d --pull never --no-build --remove-orphans=false"
-    assert ran.ups == [f"{flags} --no-deps --wait --wait-timeout 5 k2-sidecar", flags]
+    assert ran.ups == [f"{flags} --no-deps --wait --wait-timeout 1 k2-sidecar", flags]
     assert (dash.app / "docker-compose.yml").read_bytes() == FILE
     assert ran.env == SECRET + LINES
 
