@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.visits import Visitor, compose, release, variables
+from integration.visits import Visitor, changed, compose, release, started, variables
 from kaitu.core.outcome import State
 from kaitu.core.reasons import Reason
 from kaitu.engine.visit import Visit
@@ -44,19 +44,6 @@ def visitor(node: Node, first: Visit, registry: Registry) -> Visitor:
 def assert_in_order(found: Visit) -> None:
     wrong = {n: o for n, o in found.outcomes.items() if o.state is not State.IN_SYNC}
     assert not wrong, {name: (one.reason, one.message) for name, one in wrong.items()}
-
-
-def started(node: Node) -> dict[str, str]:
-    """When each running container of the stack was started."""
-    form = "{{.Name}} {{.State.StartedAt}} {{.State.Running}} {{.RestartCount}}"
-    lines = node.run(f"docker ps -aq | xargs -r docker inspect -f '{form}'").splitlines()
-    rows = (line.removeprefix("/").split() for line in lines)
-    return {name: begun for name, begun, running, _ in rows if running == "true"}
-
-
-def changed(node: Node, before: dict[str, str]) -> set[str]:
-    after = started(node)
-    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
 def refused(found: Visit, reason: Reason, *, state: State = State.FAILED) -> str:

@@ -100,3 +100,16 @@ def variables(**values: str) -> dict[str, Any]:
 
 def compose(found: Visit) -> Outcome:
     return found.outcomes["compose"]
+
+
+def started(node: Node) -> dict[str, str]:
+    """When each running container of the stack was started."""
+    form = "{{.Name}} {{.State.StartedAt}} {{.State.Running}} {{.RestartCount}}"
+    lines = node.run(f"docker ps -aq | xargs -r docker inspect -f '{form}'").splitlines()
+    rows = (line.removeprefix("/").split() for line in lines)
+    return {name: begun for name, begun, running, _ in rows if running == "true"}
+
+
+def changed(node: Node, before: dict[str, str]) -> set[str]:
+    after = started(node)
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
