@@ -10,6 +10,7 @@ from kaitu.api.policy import Policy
 from kaitu.cluster.api import Api
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.found import Object
+from kaitu.cluster.installation import Installation
 from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
 from kaitu.controller.metrics import Metrics
@@ -41,6 +42,7 @@ class App:
     events: Recorder
     metrics: Metrics
     slots: Slots
+    installation: Installation
     namespaces: tuple[str, ...] = ()
     store: Store = field(default_factory=Store)
     clock: Callable[[], float] = time.monotonic

@@ -8,6 +8,7 @@ from typing import Any
 from kaitu.api.node import NodeSpec, validate
 from kaitu.controller.app import App
 from kaitu.controller.departure import depart, keep_finalizer
+from kaitu.controller.fence import fenced, look_again
 from kaitu.controller.prepare import Prepared, orders, pace_of, prepare, session
 from kaitu.controller.publish import announcement, publish
 from kaitu.controller.store import ADOPT, REQUESTED_AT, Key, Record
@@ -134,6 +135,8 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     subject = _subject(app, record, prepared.revision, adopted=adopted)
     status = report.of_visit(subject, result, findings, _now(), app.pool.describe(record.key))
     said = await publish(app, record, status, report.events(subject, result, findings))
+    if fenced(result):
+        await look_again(app)
     _count(app, result, findings)
     _rest(app, record, result, disrupting=disrupting)
     delay = _delay(app, record, prepared.pace, result)

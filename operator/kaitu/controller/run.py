@@ -150,6 +150,7 @@ async def _app(
         events=Recorder(api),
         metrics=metrics,
         slots=Slots(lambda: options.policy.max_disrupted),
+        installation=installation,
         namespaces=options.namespaces,
     )
 
