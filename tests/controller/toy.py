@@ -1,5 +1,6 @@
 """An operator whose API server and lease are toys: enough to test what a turn decides."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +44,25 @@ class ToyApi:
 
 
 class ToyLeader:
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+
     def may_write(self) -> bool:
         return True
+
+
+class ToyInstallation:
+    """A fence counter that somebody else may have raised."""
+
+    def __init__(self) -> None:
+        self.fence = 1
+
+    async def read_fence(self) -> int:
+        return self.fence
+
+    async def raise_fence(self) -> int:
+        self.fence += 1
+        return self.fence
 
 
 def node(version: str = "10", spec: dict[str, Any] | None = None, **meta: Any) -> dict[str, Any]:
@@ -62,6 +80,7 @@ def operator(body: dict[str, Any]) -> tuple[App, Any]:
     """An operator that has seen this node, and given its queue away."""
     api: Any = ToyApi(body)
     leader: Any = ToyLeader()
+    installation: Any = ToyInstallation()
     app = App(
         api=api,
         leader=leader,
@@ -72,6 +91,7 @@ def operator(body: dict[str, Any]) -> tuple[App, Any]:
         events=Recorder(api),
         metrics=Metrics(),
         slots=Slots(lambda: 1),
+        installation=installation,
     )
     seen(app, "ADDED", body)
     app.queue.forget(KEY)
