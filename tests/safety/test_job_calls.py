@@ -79,7 +79,13 @@ def job(
     if answer != "STARTED":
         return Ran(node, [answer])
     result = node.state / f"job/result.{kind}"
-    return Ran(node, until(lambda: result.read_text().split(), 60, "end of the job"))
+
+    def end() -> list[str] | None:
+        """Until the job has written its own end, the file says that it was killed."""
+        words = result.read_text().split()
+        return words if "EKILLED" not in words else None
+
+    return Ran(node, until(end, 60, "end of the job"))
 
 
 def test_a_release_is_pulled_whole_and_then_goes_up(dash: Node) -> None:

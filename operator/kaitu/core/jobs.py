@@ -15,6 +15,7 @@ ENDINGS: Final[dict[str, tuple[Reason, str]]] = {
     "ENOSPC": (Reason.NO_SPACE, "no space is left on the node, at {it}"),
     "EROFS": (Reason.READ_ONLY, "the file system of the deployment is read-only"),
     "EGATE": (Reason.GATE_FAILED, "{it} did not get healthy; what waits for it runs as before"),
+    "EKILLED": (Reason.INTERRUPTED, "the last job ended without a result; it is started again"),
     "EUP": (Reason.UP_FAILED, "compose could not start the release: {it}"),
     "EVERIFY": (Reason.VERIFY_FAILED, "{it} does not run as the release says"),
     "EREPAIR": (Reason.NOT_RUNNING, "{it} ran before, and could not be started again"),

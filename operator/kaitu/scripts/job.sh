@@ -9,13 +9,25 @@ conclude() { # conclude CODE [DETAIL]: what `finish` is in the job. An end is a 
     *[!A-Za-z0-9_./:@,=+-]*) set -- "$1" unprintable ;;
     esac
     rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml"
-    tries=1 old_key='' old_mac='' old_code=''
-    [ ! -s "$job/result.$kind" ] || read -r old_key old_mac old_code _ old_tries <"$job/result.$kind"
-    if [ "$old_key $old_mac" = "$key $sealed" ] && [ "$old_code" != OK ]; then
-        tries=$((${old_tries:-0} + 1))
-    fi
+    last_result
     jot "result.$kind" "$key $sealed $1 ${2:--} $tries"
     exit 0
+}
+
+last_result() { # sets `last_code` and `tries` of the last job of this kind with the same input
+    last_code='' tries=1 old_key='' old_mac='' old_code=''
+    [ -s "$job/result.$kind" ] || return 0
+    read -r old_key old_mac old_code _ old_tries <"$job/result.$kind"
+    [ "$old_key $old_mac" != "$key $sealed" ] || last_code=$old_code tries=${old_tries:-1}
+}
+
+begun() { # until the job has written its own end, its end is that it was killed: so it is not begun hot
+    last_result
+    case $last_code in
+    '' | OK) tries=1 ;;
+    *) tries=$((tries + 1)) ;;
+    esac
+    jot "result.$kind" "$key $sealed EKILLED - $tries"
 }
 
 jot() { # jot NAME TEXT: in the job's directory, on the disk before this returns

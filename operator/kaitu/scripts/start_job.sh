@@ -109,6 +109,8 @@ complaint=$(printf %s "$s" 2>&1 >"$draft") || refuse "$complaint"
 mv -f -T "$draft" ./script || finish EWRITE script
 flushed .
 [ -s "$KAITU_STATE/mac.key" ] || finish ESTATE mac.key
+sealed=$(seal <./env.want) || finish ESTATE mac.key
+begun || finish EWRITE "result.$kind"
 printf '%s %s start\n' "$kind" "$key" >./state
 # shellcheck disable=SC2086 # words have no blanks
 setsid timeout -k 10 $((4200 + jitter + gate_seconds * 3)) sh "$job/script" job \
