@@ -11,7 +11,7 @@ import pytest
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
-from kaitu.remote.ssh import connect, options
+from kaitu.remote.ssh import Patience, connect, options
 from remote.servers import (
     HOST_KEY,
     OTHER_KEY,
@@ -37,6 +37,15 @@ def test_a_login_that_is_as_it_should_be() -> None:
             connection.close()
 
     run(test())
+
+
+@pytest.mark.parametrize("seconds", [5, 10, 39, 40, 600])
+def test_a_login_leaves_time_for_its_visit(seconds: float) -> None:
+    patience = Patience.within(seconds)
+
+    assert patience.dial is not None
+    assert patience.dial + patience.banner + patience.login <= 0.75 * seconds
+    assert (patience.banner == Patience().banner) == (seconds >= 40)
 
 
 # The host key

@@ -86,6 +86,16 @@ def test_a_later_probe_of_the_visit_is_lost() -> None:
     run(test())
 
 
+def test_it_is_known_whether_the_node_was_heard_in_this_visit() -> None:
+    async def test() -> None:
+        async with visited(deaths=0) as (_, _, kept):
+            assert kept.reused
+            await probe(kept)
+            assert not kept.reused
+
+    run(test())
+
+
 def test_a_write_is_never_sent_again() -> None:
     async def test() -> None:
         async with visited(deaths=1) as (_, server, kept):

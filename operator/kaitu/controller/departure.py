@@ -7,7 +7,7 @@ from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.api.node import NodeSpec, validate
 from kaitu.cluster.api import ApiError, Missing
 from kaitu.controller.app import App
-from kaitu.controller.prepare import identity, session, way
+from kaitu.controller.prepare import identity, pace_of, session, way
 from kaitu.controller.store import FINALIZER, Record
 from kaitu.core.command import Command
 from kaitu.core.errors import KaituError
@@ -68,7 +68,7 @@ def _patience(error: Exception) -> int:
 async def _release(app: App, record: Record) -> None:
     spec = validate(record.spec)
     async with asyncio.timeout(spec.timeout_seconds):
-        transport = await session(app, record, await way(app, record, spec))
+        transport = await session(app, record, await way(app, record, spec), pace_of(spec))
         command = Command("release")
         check(command, await transport.write(command, identity(app, record).guard))
 

@@ -13,12 +13,12 @@ from kaitu.core.desired import Desired, Reference
 from kaitu.core.errors import KaituError
 from kaitu.core.secrets import Secret
 from kaitu.core.text import canonical, digest
-from kaitu.core.transport import Transport
 from kaitu.engine.admit import Brake, Claims, Identity
 from kaitu.engine.look import Managed, manage
 from kaitu.engine.schedule import Pace
 from kaitu.engine.visit import Orders
-from kaitu.remote.ssh import Target
+from kaitu.remote.connection import Connection
+from kaitu.remote.ssh import Patience, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,14 @@ async def _read(app: App, record: Record, reference: Reference) -> Secret | Kait
         return error
 
 
-async def session(app: App, record: Record, target: Target) -> Transport:
+async def session(app: App, record: Record, target: Target, pace: Pace) -> Connection:
     """The pooled connection of this node, or a fresh one when a person asked for a visit."""
     return await app.pool.session(
         record.key,
         target,
         lambda address: allows_address(app.policy, address),
         fresh=requested(record),
+        patience=Patience.within(pace.timeout),
     )
 
 

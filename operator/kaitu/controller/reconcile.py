@@ -58,19 +58,21 @@ async def _suspend(app: App, record: Record) -> bool:
 
 async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
     """Visit; whatever stops it becomes a condition, never an exception."""
-    pace = pace_of(spec)
+    pace, connection = pace_of(spec), None
     late = Reason.OBSERVER_DEGRADED  # what a deadline means: so far, that we were slow
     try:
         async with asyncio.timeout(pace.timeout):
             prepared = await prepare(app, record, spec)
             late = Reason.DIAL_TIMEOUT
-            transport = await session(app, record, prepared.target)
+            connection = await session(app, record, prepared.target, pace)
             late = Reason.VISIT_DEADLINE
-            result = await _visit(app, record, prepared, transport)
+            result = await _visit(app, record, prepared, connection)
     except KaituError as error:
         return await _failed(app, record, error, pace)
     except TimeoutError:
         app.pool.forget(record.key)
+        if connection and connection.reused:  # nothing was heard of the node in this visit
+            late = Reason.CONNECTION_LOST
         ended = KaituError(late, f"no end within {pace.timeout:g} s")
         return await _failed(app, record, ended, pace)
     return await _finished(app, record, prepared, result)

@@ -36,8 +36,8 @@ Entered = tuple[asyncssh.SSHClientConnection, str]
 class Connection:
     """An authenticated connection; ``alive`` until something broke or it was ended.
 
-    ``enter`` logs in once more. ``reused`` says that it was kept since an earlier visit, and may
-    have died since without our notice: the next probe then may enter again.
+    ``enter`` logs in once more. ``reused`` says that it was kept since an earlier visit and has
+    shown no sign of life in this one: where it has died without our notice, a probe enters again.
     """
 
     def __init__(
@@ -67,18 +67,17 @@ class Connection:
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         """Ask for these fragments, each with its data, in one execution."""
-        reused, self.reused = self.reused, False
         try:
             return await self._probe(data)
         except KaituError as error:
-            if not reused or error.reason is not Reason.CONNECTION_LOST:
+            if not self.reused or error.reason is not Reason.CONNECTION_LOST:
                 raise
         await self._renew()
         return await self._probe(data)
 
     async def _renew(self) -> None:
         self._ssh, self.address = await self._enter()
-        self._aborted = False
+        self._aborted = self.reused = False
         if self._ended:
             self.abort()
             raise KaituError(Reason.CONNECTION_LOST, "the connection is not wanted any more")
@@ -103,6 +102,7 @@ class Connection:
         if error := failure(outcome, command.script):
             ended = outcome.status not in {None, *_TIMED_OUT}
             raise error if ended else _unknown(command, error)
+        self.reused = False
         return frame.parse(outcome.stdout, nonce)
 
     async def _run(self, command: Command, line: str) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.remote.connection import Connection
-from kaitu.remote.ssh import Target, connect
+from kaitu.remote.ssh import PATIENCE, Patience, Target, connect
 from kaitu.remote.wire import Denied
 
 LONGEST: Final = 3600.0
@@ -38,7 +38,13 @@ class Pool:
         self._closed = False
 
     async def session(
-        self, node: Hashable, target: Target, denied: Denied, *, fresh: bool = False
+        self,
+        node: Hashable,
+        target: Target,
+        denied: Denied,
+        *,
+        fresh: bool = False,
+        patience: Patience = PATIENCE,
     ) -> Connection:
         """An open connection to ``target``; raises ``KaituError`` when there can be none."""
         kept = self._kept.get(node)
@@ -46,7 +52,7 @@ class Pool:
             kept.connection.reused = True
             return kept.connection
         self.forget(node)
-        connection = await connect(target, denied, gate=self._gate)
+        connection = await connect(target, denied, patience, self._gate)
         self._keep(node, connection, target)
         return connection
 

@@ -15,7 +15,7 @@ from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
 from kaitu.remote.connection import Connection, Entered
-from kaitu.remote.wire import Denied, Wire, reach
+from kaitu.remote.wire import DIAL_SECONDS, Denied, Wire, reach
 
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
 # asyncssh asks for them and uses neither; it fails where our uid has no name, as in a pod.
@@ -72,16 +72,23 @@ class Patience:
 
     banner: float = 10.0
     login: float = 10.0
+    dial: float | None = None  # the usual
+
+    @classmethod
+    def within(cls, seconds: float) -> "Patience":
+        """For a visit of this length: who stays silent in one layer is named before its end."""
+        share = min(1.0, seconds / 40)
+        return cls(10 * share, 10 * share, DIAL_SECONDS * share)
 
 
-_PATIENCE: Final = Patience()
+PATIENCE: Final = Patience()
 _OPEN_GATE: Final = nullcontext()
 
 
 async def connect(
     target: Target,
     denied: Denied,
-    patience: Patience = _PATIENCE,
+    patience: Patience = PATIENCE,
     gate: AbstractAsyncContextManager[object] = _OPEN_GATE,
 ) -> Connection:
     """Dial, verify the host key, log in; ``gate`` is held meanwhile, also when that is done anew.
@@ -98,7 +105,7 @@ async def connect(
 
 async def _enter(target: Target, denied: Denied, patience: Patience) -> Entered:
     settings = options(target)
-    wire = await reach(target.host, target.port, denied)
+    wire = await reach(target.host, target.port, denied, patience.dial)
     try:
         return await _login(target, wire, settings, patience), wire.address
     except BaseException:

@@ -58,13 +58,13 @@ class Wire(socket.socket):
         return data
 
 
-async def reach(host: str, port: int, denied: Denied) -> Wire:
+async def reach(host: str, port: int, denied: Denied, seconds: float | None = None) -> Wire:
     """A connection to the first address that answers; none is dialled unless all are allowed."""
     addresses = await resolve(host)
     for address in addresses:
         if rule := denied(address):
             raise KaituError(Reason.HOST_DENIED, f"{address} is denied by the policy: {rule}")
-    share = DIAL_SECONDS / len(addresses)
+    share = (DIAL_SECONDS if seconds is None else seconds) / len(addresses)
     for address in addresses[:-1]:
         with suppress(KaituError):
             return await _dial(address, port, share)
