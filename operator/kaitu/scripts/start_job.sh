@@ -38,6 +38,7 @@ job_pull() {
 job_up() {
     prepare
     images_present
+    watch_docker
     swap
     pass_gate
     stop_leavers
