@@ -39,14 +39,15 @@ TRUNCATED = '#!/bin/sh\nsh -c "$SSH_ORIGINAL_COMMAND" | head -c 700\n'
 STALE = '#!/bin/sh\n[ -s /run/f ] || sh -c "$SSH_ORIGINAL_COMMAND" >/run/f\ncat /run/f\n'
 MOTD = '#!/bin/sh\necho Welcome\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n'
 SILENT = "#!/bin/sh\nexit 0\n"
+FLOOD = "yes | head -c 3000000\n"
 KEYS = "/root/.ssh/authorized_keys"
-FORCE = f"""cat >/run/liar && chmod 755 /run/liar && cp {KEYS} /root/keys
-sed -i 's|^ssh-|command="/run/liar" ssh-|' {KEYS} && grep -q liar {KEYS}"""
+FORCE = f"""cat >/usr/local/sbin/liar && chmod 755 /usr/local/sbin/liar && cp {KEYS} /root/keys
+sed -i 's|^ssh-|command="/usr/local/sbin/liar" ssh-|' {KEYS} && grep -q liar {KEYS}"""
 
 
 def forced(script: str) -> tuple[str, str, str]:
     """Every command of the key runs this instead; lifted by putting the file back."""
-    return FORCE, script, f"mv /root/keys {KEYS}; rm -f /run/liar /run/f"
+    return FORCE, script, f"mv /root/keys {KEYS}; rm -f /usr/local/sbin/liar /run/f"
 
 
 def replaced(tool: str) -> tuple[str, str, str]:
@@ -59,20 +60,21 @@ def login(text: str) -> tuple[str, str, str]:
     return "cp /root/.bashrc /root/rc && cat >/root/.bashrc", text, "mv /root/rc /root/.bashrc"
 
 
+NO_FRAME = "it is no frame"
 LIARS = {
-    "help instead of an answer": (forced(HELP), "ProbeRejected"),
-    "nothing, and success": (forced(SILENT), "ProbeRejected"),
-    "half an answer": (forced(TRUNCATED), "ProbeRejected"),
-    "a greeting before the answer": (forced(MOTD), "ProbeRejected"),
-    "an old answer": (forced(STALE), "ProbeRejected"),
-    "a login shell that prints": (login("echo hello\n"), "ProbeRejected"),
-    "a login shell that floods": (login("yes | head -c 3000000\n"), "OutputOverflow"),
-    "another sha256sum": (replaced("sha256sum"), "ProbeRejected"),
-    "another base64": (replaced("base64"), "ToolContract"),
-    "another awk": (replaced("awk"), "ToolContract"),
-    "another timeout": (replaced("timeout"), "ProbeRejected"),
-    "another date": (replaced("date"), "ProbeRejected"),
-    "another docker": (replaced("docker"), "ProbeRejected"),
+    "help instead of an answer": (forced(HELP), "ProbeRejected", NO_FRAME),
+    "nothing, and success": (forced(SILENT), "ProbeRejected", "it is empty"),
+    "half an answer": (forced(TRUNCATED), "ProbeRejected", NO_FRAME),
+    "a greeting before the answer": (forced(MOTD), "ProbeRejected", NO_FRAME),
+    "an old answer": (forced(STALE), "ProbeRejected", "it answers another question"),
+    "a login shell that prints": (login("echo hello\n"), "ProbeRejected", NO_FRAME),
+    "a login shell that floods": (login(FLOOD), "OutputOverflow", "sent far more"),
+    "another sha256sum": (replaced("sha256sum"), "ProbeRejected", "did not arrive whole"),
+    "another base64": (replaced("base64"), "ToolContract", "base64 on the node"),
+    "another awk": (replaced("awk"), "ToolContract", "awk on the node"),
+    "another timeout": (replaced("timeout"), "ProbeRejected", NO_FRAME),
+    "another date": (replaced("date"), "ProbeRejected", "cannot read the node's answer"),
+    "another docker": (replaced("docker"), "ProbeRejected", "docker failed"),
 }
 
 
@@ -136,8 +138,8 @@ def is_unknown(seen: fleet.Seen) -> None:
     assert states == {"Unknown"}, seen
 
 
-@pytest.mark.parametrize(("lie", "reason"), LIARS.values(), ids=LIARS)
-def test_a_liar_is_not_believed(vps, cluster, node, operator, lie, reason):
+@pytest.mark.parametrize(("lie", "reason", "why"), LIARS.values(), ids=LIARS)
+def test_a_liar_is_not_believed(vps, cluster, node, operator, lie, reason, why):
     begin, text, end = lie
     try:
         node.run(begin, input=text)
@@ -150,6 +152,7 @@ def test_a_liar_is_not_believed(vps, cluster, node, operator, lie, reason):
         before = node.run(TRACES)
         seen = look_again(cluster, operator, vps)
         assert seen.says("ProbeTrusted", "False", reason), seen
+        assert why in seen.condition("ProbeTrusted")["message"]
         is_unknown(seen)
         assert node.run(TRACES) == before
     finally:
