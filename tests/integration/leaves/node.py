@@ -1,0 +1,115 @@
+"""Rows of the node itself, and of the way to it."""
+
+from integration.leaves.stage import Rows, Stage
+from lab.faults import fault
+from lab.wait import until
+
+
+def suspend(s: Stage) -> None:
+    s.edit(suspend=True)
+    assert s.says("Ready", "Suspended")
+    before = s.visits()
+    s.drift()
+    s.edit(interval="1s")
+    s.says("Ready", "Suspended")
+    assert s.visits() == before
+    s.congestion("reno")
+
+
+def mode(s: Stage) -> None:
+    s.edit(mode="Observe")
+    s.sees(lambda n: n.aspect("sysctl").get("state") == "Observed", "an observed node")
+    s.drift()
+    s.says("InSync", "DriftObserved")
+    s.congestion("reno")
+
+
+def adopt(s: Stage) -> None:
+    s.node.run("mv /var/lib/kaitu-operator/owner /run/ && sysctl -qw " + CC_RENO)
+    s.says("InSync", "AdoptionRequired")
+    s.congestion("reno")
+    s.edit(adopt=True)
+    s.congestion("bbr")
+    s.ready()
+
+
+CC_RENO = "net.ipv4.tcp_congestion_control=reno"
+
+
+def interval(s: Stage) -> None:
+    s.edit(interval="1s")
+    s.ready()
+    some = s.time_of(3)
+    s.edit(interval="1h")
+    s.ready()
+    assert s.quiet(2 * some)
+
+
+def timeout(s: Stage) -> None:
+    s.edit(timeout="5s")
+    with fault(s.node, "freeze"):
+        assert s.says("ProbeTrusted", "VisitDeadline") == "no end within 5 s"
+
+
+def retry_interval(s: Stage) -> None:
+    with s.babbling():
+        s.edit(retryInterval="100ms")
+        s.says("ProbeTrusted", "ProbeRejected")
+        some = s.time_of(4)
+        s.edit(retryInterval="10m")
+        s.says("ProbeTrusted", "ProbeRejected")
+        assert s.quiet(2 * some)
+
+
+def deletion_policy(s: Stage) -> None:
+    s.edit(deletionPolicy="Release")
+    until(lambda: finalizers(s) == ["fleet.kaitu.io/release"], 60, "our finalizer")
+    s.edit(deletionPolicy="Retain")
+    until(lambda: finalizers(s) == [], 60, "no finalizer")
+
+
+def finalizers(s: Stage) -> list[str]:
+    return list(s.cluster.get("kaitunode", "vps")["metadata"].get("finalizers", ()))
+
+
+def host(s: Stage) -> None:
+    s.edit(connection=s.connection(host="127.0.0.1"))
+    s.says("Reachable", "HostDenied")
+
+
+def port(s: Stage) -> None:
+    s.edit(connection=s.connection(port=1023))
+    s.says("Reachable", "DialRefused")
+
+
+def user(s: Stage) -> None:
+    s.edit(connection=s.connection(user="nobody"))
+    s.says("Reachable", "AuthFailed")
+
+
+def key_secret(s: Stage) -> None:
+    s.edit(connection=s.connection(privateKeySecretRef={"name": "leaf"}))
+    s.says("Reachable", "KeyInvalid")
+
+
+def host_keys(s: Stage) -> None:
+    make = "rm -f /run/other* && ssh-keygen -q -t ed25519 -N '' -C '' -f /run/other"
+    other = s.node.run(f"{make} && cat /run/other.pub").strip()
+    s.edit(connection=s.connection(hostKeys=[other]))
+    s.says("Reachable", "HostKeyChanged")
+
+
+ROWS: Rows = {
+    "suspend": suspend,
+    "mode": mode,
+    "adopt": adopt,
+    "interval": interval,
+    "timeout": timeout,
+    "retryInterval": retry_interval,
+    "deletionPolicy": deletion_policy,
+    "connection.host": host,
+    "connection.port": port,
+    "connection.user": user,
+    "connection.privateKeySecretRef.name": key_secret,
+    "connection.hostKeys[]": host_keys,
+}
