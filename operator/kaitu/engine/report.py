@@ -105,9 +105,17 @@ def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Ev
     turned = [
         _turned(kind, findings[kind])
         for kind in (*verdicts.LAYERS, Condition.READY)
-        if before.get(kind, {}).get("status") != findings[kind].verdict
+        if _is_news(kind, before.get(kind, {}), findings[kind])
     ]
     return turned + _deeds(subject, visit)
+
+
+def _is_news(kind: Condition, before: Mapping[str, Any], finding: verdicts.Finding) -> bool:
+    """A verdict that turned; or, in a layer that was not True anyway, a worse reason than before."""
+    if before.get("status") != finding.verdict:
+        return True
+    other = before["reason"] != finding.reason and finding.reason not in _EXPECTED
+    return other and finding.verdict is not Verdict.TRUE and kind is not Condition.READY
 
 
 def _turned(kind: Condition, finding: verdicts.Finding) -> Event:

@@ -1,0 +1,38 @@
+import pytest
+
+from kaitu.core.reasons import Condition, Reason, Verdict
+from kaitu.engine.report import Subject, events
+from kaitu.engine.verdicts import Finding
+
+T, F, U = Verdict.TRUE, Verdict.FALSE, Verdict.UNKNOWN
+
+
+def told(before: tuple[Verdict, Reason], after: tuple[Verdict, Reason]) -> list[str]:
+    """The events of a visit in which only InSync moved, from ``before`` to ``after``."""
+    calm = {
+        Condition.REACHABLE: Finding(T, Reason.CONNECTED),
+        Condition.PROBE_TRUSTED: Finding(T, Reason.FRAME_VALID),
+        Condition.HEALTHY: Finding(T, Reason.HEALTHY),
+    }
+    findings = {**calm, Condition.IN_SYNC: Finding(*after), Condition.READY: Finding(*after)}
+    old = {**calm, Condition.IN_SYNC: Finding(*before), Condition.READY: Finding(*before)}
+    conditions = [
+        {"type": str(kind), "status": str(one.verdict), "reason": str(one.reason)}
+        for kind, one in old.items()
+    ]
+    return [one.reason for one in events(Subject(1, {"conditions": conditions}), None, findings)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((T, Reason.IN_SYNC), (T, Reason.APPLIED), []),
+        ((T, Reason.IN_SYNC), (F, Reason.NO_SPACE), ["NoSpace", "NoSpace"]),
+        ((F, Reason.RECONCILING), (F, Reason.COMPOSE_INVALID), ["ComposeInvalid"]),
+        ((F, Reason.COMPOSE_INVALID), (F, Reason.COMPOSE_INVALID), []),
+        ((F, Reason.COMPOSE_INVALID), (F, Reason.RECONCILING), []),
+        ((F, Reason.NO_SPACE), (U, Reason.UNOBSERVED), ["Unobserved", "Unobserved"]),
+    ],
+)
+def test_an_event_tells_what_turned_and_what_a_failure_became(before, after, expected):
+    assert told(before, after) == expected
