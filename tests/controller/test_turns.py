@@ -92,7 +92,7 @@ def test_a_deadline_says_no_more_than_was_seen(monkeypatch, slow, reachable, tru
         await asyncio.sleep(60)
 
     async def works(*_: Any) -> Any:
-        return SimpleNamespace(target=None)
+        return SimpleNamespace(target=None, reused=False)
 
     for name in ("prepare", "session", "_visit"):
         monkeypatch.setattr(turns, name, hangs if name == slow else works)
