@@ -108,6 +108,11 @@ def test_rests_grow_from_failure_to_failure() -> None:
     assert rested == [30, 60, 120, 240, 480, 900, 900]
 
 
+def test_what_a_person_mends_on_the_node_is_looked_at_again_soon() -> None:
+    assert jobs.resting(result("EINVALID", 1, 599))
+    assert not jobs.resting(result("EENV", 1, 10))
+
+
 def test_what_went_well_or_never_was_needs_no_rest() -> None:
     assert not jobs.resting(None)
     assert not jobs.resting(result("OK", 1, 0))

@@ -20,6 +20,7 @@ ENDINGS: Final[dict[str, tuple[Reason, str]]] = {
     "EVERIFY": (Reason.VERIFY_FAILED, "{it} does not run as the release says"),
     "EREPAIR": (Reason.NOT_RUNNING, "{it} ran before, and could not be started again"),
     "EDOCKER": (Reason.UNOBSERVED, "Docker fell silent during the job"),
+    "EENV": (Reason.ENV_UNPARSABLE, "the node's compose cannot read .env; nothing changed"),
     "ENOSECRET": (Reason.PROTECTED_MISSING, "K2_NODE_SECRET is missing in .env; nothing changed"),
     "EPROTECTED": (Reason.PROTECTED_NAME, "a protected name was refused by the node"),
     "EMULTILINE": (Reason.ENV_UNSAFE, "a managed key sits in a multi-line value of .env"),
@@ -46,6 +47,10 @@ PAUSES: Final[dict[Retry, tuple[int, int]]] = {
     Retry.PERSON: (600, 600),
 }
 """Seconds until a failed job is started again: after the first failure, and at most."""
+_OF_THE_NODE: Final = frozenset(
+    "EENV ENOSECRET EMULTILINE EUNCLOSED ENUL ESYMLINK ESYMDIR ENOTREG EUNSAFE".split()
+)
+"""What a person mends on the node: no change of the input will tell, so it is tried again soon."""
 
 
 def ended(code: str, detail: str) -> Problem:
@@ -62,7 +67,7 @@ def resting(result: Result | None) -> bool:
     """True while it is too early to start a failed job of the same input again."""
     if result is None or good(result):
         return False
-    row = REASONS[ended(result.code, result.detail).reason]
-    first, most = PAUSES[row.retry]
+    retry = REASONS[ended(result.code, result.detail).reason].retry
+    first, most = PAUSES[Retry.ABSENT if result.code in _OF_THE_NODE else retry]
     doublings = min(max(result.tries - 1, 0), 16)
     return result.age < min(most, first << doublings)

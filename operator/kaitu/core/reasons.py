@@ -225,7 +225,7 @@ def _rows() -> dict[Reason, Row]:
         (s.WRITE_FAILED, sync, no, soon, "The node could not write; see the message."),
         (s.OUTCOME_UNKNOWN, sync, unknown, soon, "The connection broke during a write; the next visit looks."),
         (s.NOT_CONVERGED, sync, no, soon, "A change did not stay; look for another program that sets it."),
-        (s.ENV_UNPARSABLE, sync, no, fix, "The node's .env has a quote that is never closed; correct it by hand."),
+        (s.ENV_UNPARSABLE, sync, no, fix, "compose cannot read the node's .env, as with a quote that is never closed; correct it by hand."),
         (s.ENV_UNSAFE, sync, no, fix, "A managed key sits in a multi-line value of .env; correct it by hand."),
         (s.CRON_MISSING, sync, no, fix, "Install cron on the node."),
         (s.CRON_DOWN, sync, no, absent, "Start cron on the node."),

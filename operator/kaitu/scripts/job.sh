@@ -63,11 +63,20 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     since=$(daemon)
     self_test
     project=$(project_of "$directory") || finish EDOCKER
-    staged 60 config -q || finish EINVALID
+    staged 60 config -q || refuse_files
     services=$(staged 60 config --services) || finish EINVALID
     case " $(echo $services) $gate $named" in
     *' -'*) finish EINVALID ;; # it would be an option of what we call
     esac
+}
+
+refuse_files() { # which of the two it is that the node's compose cannot read
+    if nothing_with /dev/null && ! nothing_with "$job/env"; then finish EENV; fi
+    finish EINVALID
+}
+
+nothing_with() { # nothing_with ENV: compose reads it, with a file that says nothing
+    echo 'services: {}' | compose_do 60 - "$1" config -q
 }
 
 # secret_filled FILE: the node has its own secret there, and it is not empty. Without it nothing is started.
