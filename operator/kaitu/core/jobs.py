@@ -48,7 +48,8 @@ PAUSES: Final[dict[Retry, tuple[int, int]]] = {
 }
 """Seconds until a failed job is started again: after the first failure, and at most."""
 _OF_THE_NODE: Final = frozenset(
-    "EENV ENOSECRET EMULTILINE EUNCLOSED ENUL ESYMLINK ESYMDIR ENOTREG EUNSAFE".split()
+    {"EENV", "ENOSECRET", "EMULTILINE", "EUNCLOSED", "ENUL"}
+    | {"ESYMLINK", "ESYMDIR", "ENOTREG", "EUNSAFE"}
 )
 """What a person mends on the node: no change of the input will tell, so it is tried again soon."""
 
