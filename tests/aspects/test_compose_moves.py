@@ -16,7 +16,7 @@ from kaitu.core.deployment import ComposeFacts, ComposeWant
 from kaitu.core.desired import Desired
 from kaitu.core.facts import EnvFacts
 from kaitu.core.plan import Disrupts
-from kaitu.core.release import Held, Record, Releases, Result
+from kaitu.core.release import Held, Record, Releases, Result, Running
 from kaitu.core.sections import ComposeSpec, EnvSpec
 from kaitu.core.text import digest
 
@@ -130,7 +130,7 @@ def visit(model: Model, wanted: ComposeWant, pull: str, up: str) -> str | None:
 
 
 def busy(releases: Releases) -> Releases:
-    return replace(releases, running=("up", "gate"))
+    return replace(releases, running=Running("up", "k", "gate"))
 
 
 def in_order(model: Model, wanted: ComposeWant) -> bool:

@@ -2,7 +2,7 @@ import pytest
 
 from kaitu.core.containers import Engine
 from kaitu.core.deployment import ComposeFacts
-from kaitu.core.release import Held, Releases
+from kaitu.core.release import Held, Releases, Running
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_disturbed_is_what_changes_or_was_left_half_changed(
     releases = Releases(
         directory="present",
         file="absent",
-        running=(kind, "-") if kind else None,
+        running=Running(kind, "k", "-") if kind else None,
         pending=pending,
         held=Held(held, True, "EUP", "-") if held else None,
     )

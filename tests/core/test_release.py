@@ -10,7 +10,7 @@ from kaitu.core import jobs
 from kaitu.core.aspect import Answer
 from kaitu.core.errors import UnparsableError
 from kaitu.core.reasons import REASONS
-from kaitu.core.release import Held, Record, Releases, Result, parse_releases
+from kaitu.core.release import Held, Record, Releases, Result, Running, parse_releases
 
 SHA = "a" * 64
 QUIET = f"dir\tpresent\nfile\t{SHA}\njob\tidle\n"
@@ -37,7 +37,7 @@ def test_everything_at_once() -> None:
         record=Record("k", "5.4.0", SHA, True, {"a": "sha256:1", "b": "sha256:2"}),
         held=Held("k", False, "EGATE", "a"),
         pending="k",
-        running=("up", "gate"),
+        running=Running("up", "k", "gate"),
         results={"up": Result("k", True, "EGATE", "a", 2, 30)},
         hashes={"a": "h"},
         images={"r/a:1": "sha256:1"},

@@ -6,6 +6,7 @@ Each guard of the job is also taken out, and then what it prevents is seen to ha
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ class Ran:
         return (self.node.app / ".env").read_bytes()
 
 
-def job(
+def start(
     node: Node,
     kind: str,
     text: str = "",
@@ -66,16 +67,28 @@ def job(
     env: bytes = SECRET,
     lines: bytes = LINES,
     sha: str = "",
-) -> Ran:
-    """Start it and wait for its end; the node is as a claim and a person have left it."""
+    key: str = "key",
+    jitter: int = 0,
+) -> str:
+    """What the start answers; the node is as a claim and a person have left it."""
     (node.state / "mac.key").write_text("0" * 64 + "\n")
     (node.app / ".env").write_bytes(env)
-    words = (kind, "key", "v1", str(node.app), sha or digest(FILE), str(len(FILE)))
-    numbers = (str(len(lines)), "1", "0", "1")
+    words = (kind, key, "v1", str(node.app), sha or digest(FILE), str(len(FILE)))
+    numbers = (str(len(lines)), "1", str(jitter), "1")
     command = Command("start_job", (*words, *numbers, "k2-sidecar", "--"), FILE + lines)
+    return equipped(node).code(command, text=text)
+
+
+def equipped(node: Node) -> Node:
+    """The node with a Docker that writes down, and a sleep that is soon over."""
     docker = DOCKER.replace("ROOT", str(node.root))
     tools = {**REAL, "docker": docker, "sleep": "exec REAL 0.1"}
-    answer = toolbox(node, **tools).code(command, text=text)
+    return node if node.environ else toolbox(node, **tools)
+
+
+def job(node: Node, kind: str, text: str = "", **more: Any) -> Ran:
+    """Start it and wait for its end."""
+    answer = start(node, kind, text, **more)
     if answer != "STARTED":
         return Ran(node, [answer])
     result = node.state / f"job/result.{kind}"

@@ -83,7 +83,7 @@ def parse(answers: Answers, reads: Mapping[str, Any]) -> ComposeFacts:
 
 def plan(want: ComposeWant, facts: ComposeFacts) -> Plan:
     """At most one job; the files alone where the node's secret is missing."""
-    if facts.busy or facts.env is None or _obstacle(want, facts):
+    if _occupied(want, facts) or facts.env is None or _obstacle(want, facts):
         return ()
     if not facts.env.protected_present:
         return files(want, facts, facts.env)
@@ -91,9 +91,15 @@ def plan(want: ComposeWant, facts: ComposeFacts) -> Plan:
         return ()
     if differs := _differs(want, facts, facts.env):
         return _move(want, facts, differs)
-    if facts.releases.record is None:
+    if facts.releases.record is None or facts.busy:
         return _remember(want, facts)
     return _repair(want, facts)
+
+
+def _occupied(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """A job is left to its end; only the pull of what is no longer wanted gives way."""
+    running = facts.releases.running
+    return running is not None and (running.kind != "pull" or running.key == want.key)
 
 
 def _differs(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class ComposeFacts:
     def disturbed(self) -> bool:
         """What runs is being changed, or a change was begun that was neither verified nor held."""
         known = self.releases
-        changing = known.running is not None and known.running[0] not in _QUIET
+        changing = known.running is not None and known.running.kind not in _QUIET
         held = known.held is not None and known.held.key == known.pending
         return changing or (bool(known.pending) and not held)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from kaitu.core.aspect import Answers, rows
 from kaitu.core.errors import UnparsableError
@@ -49,13 +49,21 @@ class Result:
     age: int
 
 
+class Running(NamedTuple):
+    """The job that runs now; a dash where it has not said yet what it does."""
+
+    kind: str
+    key: str
+    phase: str
+
+
 @dataclass(frozen=True, slots=True)
 class Releases:
     """The whole fragment. ``file`` is the digest of the compose file, or absent, or unsafe.
 
-    ``running`` is the kind and phase of the job that runs now; ``pending`` the key of a swap that
-    was begun and not verified. ``hashes`` and ``images`` are there only where there is no record:
-    the node's own config hashes by service, and the local id of each image reference.
+    ``pending`` is the key of a swap that was begun and not verified. ``hashes`` and ``images`` are
+    there only where there is no record: the node's own config hashes by service, and the local id
+    of each image reference.
     """
 
     directory: str
@@ -63,7 +71,7 @@ class Releases:
     record: Record | None = None
     held: Held | None = None
     pending: str = ""
-    running: tuple[str, str] | None = None
+    running: Running | None = None
     results: Mapping[str, Result] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +99,7 @@ def parse_releases(answers: Answers) -> Releases:
         record=read.record(),
         held=read.held,
         pending=read.pending,
-        running=(running[1], running[3]) if running[0] == "running" else None,
+        running=Running(*running[1:]) if running[0] == "running" else None,
         results=read.results,
         hashes=read.hashes,
         images=read.images,

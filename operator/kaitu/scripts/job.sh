@@ -139,7 +139,7 @@ self_test() { # what calls itself docker must know what is not there
 # ------------------------------------------------------------------------------------------ pull
 
 pull_all() {
-    [ "$jitter" -eq 0 ] || { phase jitter && sleep $(($(random) % (jitter + 1))); }
+    [ "$jitter" -eq 0 ] || { phase jitter && rest $(($(random) % (jitter + 1))); }
     phase pull
     deadline=$(($(now) + 1800)) attempt=1
     for service in $services; do
@@ -148,8 +148,9 @@ pull_all() {
                 finish "$code" "$service"
             fi
             attempt=$((attempt + 1))
-            sleep "$pause"
+            rest "$pause"
         done
+        give_way
     done
     absent_image || return 0
     finish EPULL "$image"
@@ -182,6 +183,23 @@ pull_code() {
 retry_after() { # what the registry said, where Docker passes it on; else longer from time to time
     told=$(printf %s "$complaint" | sed -n 's/.*[Rr]etry-[Aa]fter: *\([0-9][0-9]*\)\(\.[0-9]*\)\{0,1\}s.*/\1/p' | head -n 1)
     echo $((${told:-$((5 << (attempt - 1)))} + 1))
+}
+
+rest() { # rest SECONDS, in pieces, so that it can give way
+    wake=$(($(now) + $1))
+    while :; do
+        give_way
+        pause=$((wake - $(now)))
+        [ "$pause" -gt 0 ] || return 0
+        [ "$pause" -le 2 ] || pause=2
+        sleep "$pause"
+    done
+}
+
+give_way() { # start_job.sh asks for it: another release is wanted by now, and a pull changes nothing
+    [ -e "$job/stop" ] || return 0
+    rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml" "$job/result.$kind"
+    exit 0
 }
 
 random() {

@@ -96,13 +96,21 @@ stage() { # stage NAME SIZE [SHA]
     mv -f -T "$draft" "./$1" || finish EWRITE "$1"
 }
 
+take_turn() { # a pull of another release gives way when it is asked; any other job is left to its end
+    flock -w 2 -E 75 8 && return 0
+    going='' other=''
+    [ ! -s "$job/state" ] || read -r going other _ <"$job/state"
+    [ "$going" = pull ] && [ "$other" != "$key" ] || return 1
+    : >"$job/stop" && flock -w 6 -E 75 8
+}
+
 need setsid sort uniq sed sleep docker
 hold
 command exec 8>>"$KAITU_STATE/job.lock" || finish ELOCK
-flock -w 2 -E 75 8 || finish EBUSY job
+take_turn || finish EBUSY job
 if [ ! -e "$job" ] && [ ! -L "$job" ]; then mkdir "$job" || finish EWRITE "$job"; fi
 into "$job"
-rm -f ./state
+rm -f ./state ./stop
 stage docker-compose.yml "$file_size" "$file_sha"
 stage env.want "$env_size"
 begin
