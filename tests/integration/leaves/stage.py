@@ -113,13 +113,13 @@ class Stage:
         return self.visits() == before
 
     @contextmanager
-    def babbling(self) -> Iterator[None]:
-        """A shell that says a word before each answer: none is believed, and that is transient."""
-        self.node.run(f"cp {SHELL_START} /run/bashrc && echo 'echo hello' >>{SHELL_START}")
+    def shell_start(self, line: str) -> Iterator[None]:
+        """root's shell does this before each answer, which is a transient fault."""
+        self.node.run(f"cp {SHELL_START} /run/shell-start && echo '{line}' >>{SHELL_START}")
         try:
             yield
         finally:
-            self.node.run(f"cp /run/bashrc {SHELL_START}")
+            self.node.run(f"cp /run/shell-start {SHELL_START}")
 
 
 Act = Callable[[Stage], object]
