@@ -2,12 +2,15 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from integration.standing import Standing
 from lab.cluster import Cluster, install_crds
 from lab.controlplane import ControlPlane
 from lab.node import Node
+from lab.operator import Operator
 from lab.registry import Registry
 from lab.run import Lab
 
@@ -60,3 +63,26 @@ def registry(pushed: Registry) -> Iterator[Registry]:
     pushed.behave()
     yield pushed
     pushed.behave()
+
+
+@pytest.fixture(scope="module")
+def standing(lab: Lab, cluster: Cluster, node: Node, pushed: Registry) -> Iterator[Standing]:
+    """A KaituNode in order for the module, and its operator."""
+    log = lab.state / f"operator-{cluster.namespace}.log"
+    with ExitStack() as ending:
+
+        def start() -> Operator:
+            operator = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
+            ending.callback(operator.stop)
+            return operator
+
+        made = Standing(cluster, node, start)
+        made.set_up()
+        yield made
+
+
+@pytest.fixture
+def vps(standing: Standing) -> Iterator[Standing]:
+    """The same, in order before a test, and again after it."""
+    yield standing
+    standing.restore()

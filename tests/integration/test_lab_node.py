@@ -30,6 +30,7 @@ SYMPTOMS = {
     "nosudo": ("sudo -n true", "a password is required"),
     "diskfull": ("echo x >/apps/new || echo y >>/apps/.lab-fill", "No space left"),
     "readonly": ("touch /apps/new", "Read-only file system"),
+    "nodocker": ("docker ps", "not found"),
     "dockerdown": ("sudo docker ps", "Cannot connect to the Docker daemon"),
     "dockerhang": ("sudo timeout 2 docker ps; echo rc=$?", "rc=124"),
 }

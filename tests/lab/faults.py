@@ -119,6 +119,10 @@ FAULTS: Mapping[str, Fault] = {
         inside("mount -o remount,bind,rw /apps"),
     ),
     # The inner Docker Engine
+    "nodocker": Fault(
+        inside("mv /usr/bin/docker /usr/bin/lab-docker"),
+        inside("mv /usr/bin/lab-docker /usr/bin/docker"),
+    ),
     "dockerdown": Fault(
         inside("systemctl stop docker.socket docker.service"),
         inside("systemctl reset-failed docker; systemctl start docker.socket docker.service"),

@@ -90,6 +90,10 @@ class Seen:
         return bool(self.status.get("observedGeneration") == self.body["metadata"]["generation"])
 
     @property
+    def version(self) -> int:
+        return int(self.body["metadata"]["resourceVersion"])
+
+    @property
     def ready(self) -> bool:
         return self.current and self.condition("Ready").get("status") == "True"
 
