@@ -57,7 +57,7 @@ class Account:
         found = [
             Asked(one["verb"], one["requestURI"], one["responseStatus"]["code"], _unix(one))
             for one in entries
-            if one["user"]["username"] == self.user and "responseStatus" in one
+            if one["user"].get("username") == self.user and "responseStatus" in one
         ]
         return [one for one in found if part in one.uri and verb in one.verb]
 

@@ -39,7 +39,7 @@ def requests(plane: ControlPlane, offset: int = 0, user: str = ACCOUNT) -> list[
     return [
         Request(event["verb"], event["requestURI"], event.get("responseStatus", {}).get("code", 0))
         for event in events
-        if event["user"]["username"] == user and event["stage"] == "ResponseComplete"
+        if event["user"].get("username") == user and event["stage"] == "ResponseComplete"
     ]
 
 
