@@ -47,7 +47,11 @@ look() { # look NAME: sets `current` to the digest of the file, or absent; anyth
     [ ! -L "./$1" ] || finish ESYMLINK "$1"
     [ -e "./$1" ] || return 0
     [ -f "./$1" ] || finish ENOTREG "$1"
-    [ "$(stat -c %h "./$1")" = 1 ] || finish ENOTREG "$1" # a write would break the other name's link
+    case $(stat -c %h "./$1") in
+    1) ;;
+    '' | 0) finish ECONFLICT "$1" ;; # somebody put another file there while we looked
+    *) finish ENOTREG "$1" ;; # a write would break the other name's link
+    esac
     current=$(digest "./$1") || finish EREAD "$1"
 }
 
