@@ -104,10 +104,10 @@ def test_a_stopped_leader_that_wakes_up_writes_nothing_more(start, vps, node, na
     first.send(signal.SIGSTOP)
     until(second.leads, 60, "new leader")
     fence = node.read("/var/lib/kaitu-operator/fence")
-    offset = mark(namespace.plane)
     namespaced = f"/namespaces/{namespace.namespace}/"
     second.stop()
     drift(node)
+    offset = mark(namespace.plane)  # the second has written its last
 
     first.send(signal.SIGCONT)
     first.child.process.wait(60)
