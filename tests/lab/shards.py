@@ -17,8 +17,13 @@ LONG = {
     "test_process.py": 230,
     "test_deploy.py": 200,
     "test_main_job.py": 110,
+    "test_faults_release.py": 110,
+    "test_faults_kill.py": 110,
+    "test_deploy_more.py": 100,
     "test_canary.py": 90,
+    "test_ssh_faults.py": 80,
     "test_lab_node.py": 70,
+    "test_guardrails.py": 60,
 }
 SHORT = 30
 
