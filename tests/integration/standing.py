@@ -82,7 +82,9 @@ class Standing:
     def visited(self) -> Seen:
         """A visit that began after this call has finished."""
         token = self.ask()
-        return self.sees(lambda s: s.status.get("handled", {}).get("requestedAt") == token, "a visit")
+        return self.sees(
+            lambda s: s.status.get("handled", {}).get("requestedAt") == token, "a visit"
+        )
 
     def sees(self, check: Callable[[Seen], bool], what: str, timeout: float = 90) -> Seen:
         began = time.monotonic()
