@@ -4,6 +4,7 @@ A case is ``tests/cases/<aspect>/<case>.yaml``, the folder's name being the aspe
 
     why: one sentence
     spec: {<section>: {...}}       # as users write it; with the sections that the aspect reads
+    requests: {retry, pull_at, now} # of Desired, as its fields are called
     directory, protected, values   # of Desired, where they matter; values: {secret/key: text}
     answers:                       # what the fragments (and `dial`) print: text, or a list of
       sysctl:                      # lines that are lists of fields; !b64 encodes a field
@@ -27,14 +28,14 @@ from pydantic import TypeAdapter
 
 from kaitu.api.node import ASPECTS, NodeSpec
 from kaitu.core.aspect import Answer, Answers, Aspect
-from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES, Desired, Reference
+from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES, Desired, Reference, Requests
 from kaitu.core.plan import Step
 from kaitu.core.secrets import Secret
 
 FOLDER = Path(__file__).resolve().parent.parent / "cases"
 STEP = frozenset({"text", "item", "kind", "disrupts", "script", "words", "data"})
 NEEDED = frozenset({"why", "spec", "answers", "plan", "problem"})
-KEYS = NEEDED | {"directory", "protected", "values", "facts", "report", "real"}
+KEYS = NEEDED | {"requests", "directory", "protected", "values", "facts", "report", "real"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -73,6 +74,7 @@ class Case:
             values=dict(self._values()),
             directory=self.text.get("directory", DEFAULT_DIRECTORY),
             protected=frozenset(self.text.get("protected", PROTECTED_NAMES)),
+            requests=Requests(**self.text.get("requests", {})),
         )
 
     def _values(self) -> Iterator[tuple[Reference, Secret]]:

@@ -85,7 +85,7 @@ class Model:
 
     @staticmethod
     def _held(of: Input, code: str, now: Input) -> Held:
-        return Held(of[0], of[1] == now[1], code, "a")
+        return Held(of[0], of[1] == now[1], code, "a", "restored", of[0])
 
     def do(self, wanted: ComposeWant, command: Command, code: str) -> None:
         kind, now = command.words[0], (wanted.key, wanted.lines.decode())
@@ -97,9 +97,18 @@ class Model:
             self.held, self.pending = None, ""
         if kind == "up" and code in HOLDS:
             self.held = (now, code)
+            self._restore()
         if kind == "pull" and code == "OK":
             self.images.add(wanted.key)
         self._end(kind, now, code)
+
+    def _restore(self) -> None:
+        """What was verified before comes back; without it, all is left as it is."""
+        if self.record is None:
+            return
+        ((key, lines), self.file), self.pending = self.record, ""
+        self.env, self.runs = lines.encode(), (key, lines)
+        self.results.pop("pull", None)
 
     def _end(self, kind: str, now: Input, code: str) -> None:
         if code == "ENOTPULLED":

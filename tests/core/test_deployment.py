@@ -28,7 +28,7 @@ def test_disturbed_is_what_changes_or_was_left_half_changed(
         file="absent",
         running=Running(kind, "k", "-") if kind else None,
         pending=pending,
-        held=Held(held, True, "EUP", "-") if held else None,
+        held=Held(held, True, "EUP", "-", "kept", held) if held else None,
     )
 
     assert ComposeFacts(Engine("ok"), releases, None, owned=True).disturbed is disturbed

@@ -27,7 +27,7 @@ def test_a_quiet_node() -> None:
 def test_everything_at_once() -> None:
     text = QUIET.replace("idle", "running\tup\tk\tgate") + (
         f"record\tk\t5.4.0\t{SHA}\tsame\nservice\ta\tsha256:1\nservice\tb\tsha256:2\n"
-        "held\tk\tdiffers\tEGATE\ta\npending\tk\nresult\tup\tk\tsame\tEGATE\ta\t2\t30\n"
+        "held\tn\tdiffers\tEGATE\ta\trestored\tk\npending\tk\nresult\tup\tk\tsame\tEGATE\ta\t2\t30\n"
         "hash\ta\th\nimage\tci9hOjE=\tsha256:1\n"
     )
 
@@ -35,7 +35,7 @@ def test_everything_at_once() -> None:
         "present",
         SHA,
         record=Record("k", "5.4.0", SHA, True, {"a": "sha256:1", "b": "sha256:2"}),
-        held=Held("k", False, "EGATE", "a"),
+        held=Held("n", False, "EGATE", "a", "restored", "k"),
         pending="k",
         running=Running("up", "k", "gate"),
         results={"up": Result("k", True, "EGATE", "a", 2, 30)},

@@ -237,7 +237,8 @@ def test_one_job_at_a_time(visitor: Visitor, node: Node) -> None:
 
 async def _start_another(node: Node) -> Done:
     key, text = Secret(node.keys.private), stack("v1").encode()
-    words = ("pull", "key", "v1", FOLDER, digest(text), str(len(text)), "0", "1", "0", "15", "--")
+    about = ("pull", "key", "v1", FOLDER, digest(text), str(len(text)), "0", "1", "0", "15")
+    words = (*about, "restore", "-", "0", "-", "--", "--")
     target = Target(node.address, node.port, "ubuntu", key, (node.host_key,))
     connection = await connect(target, lambda _: None)
     try:

@@ -40,7 +40,7 @@ GUARDED, UNGUARDED = "fleet.kaitu.io", "unguarded.kaitu.io"
 NAME = "K2_NODE_SECRET"
 OFF: set[str] = set()
 NAMES = "    if (is_protected(name)) return 3\n"
-PROOF = '        [ "$(env_secret <"$1")" = "$(env_secret <"$3")" ] &&\n'
+PROOF = '        [ "$(env_secret <"$3")" = "$(env_secret <"$5")" ] &&\n'
 FILLED = '    secret_filled "$job/env" || finish ENOSECRET\n'
 SPY = """#!/bin/sh
 printf '%s\\n' "$*" >>/run/docker-calls

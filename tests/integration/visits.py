@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kaitu.api.node import ASPECTS, validate
-from kaitu.core.desired import Desired
+from kaitu.core.desired import NOTHING_ASKED, Desired, Requests
 from kaitu.core.outcome import Outcome
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import HealthSpec
@@ -29,6 +29,7 @@ class Visitor:
     node: Node
     user: str = "ubuntu"
     adopt: bool = False
+    requests: Requests = NOTHING_ASKED
     log: list[str] = field(default_factory=list)
 
     def visit(self, **sections: Any) -> Visit:
@@ -49,7 +50,7 @@ class Visitor:
         key = Secret(node.keys.private)
         target = Target(node.address, node.port, self.user, key, (node.host_key,))
         connection = await connect(target, lambda _: None)
-        wanted = desired(node, sections)
+        wanted = desired(node, sections, self.requests)
         try:
             found = await visit(
                 manage(ASPECTS.values(), wanted), wanted, connection, orders(self.adopt)
@@ -61,7 +62,7 @@ class Visitor:
         return found
 
 
-def desired(node: Node, sections: dict[str, Any]) -> Desired:
+def desired(node: Node, sections: dict[str, Any], requests: Requests = NOTHING_ASKED) -> Desired:
     """As from a KaituNode with these sections."""
     connection = {
         "host": node.address,
@@ -71,7 +72,8 @@ def desired(node: Node, sections: dict[str, Any]) -> Desired:
         "hostKeys": [node.host_key],
     }
     spec = validate({"connection": connection, **sections})
-    return Desired("fleet", "node-1", {"health": HealthSpec(), **spec.sections}, {}, FOLDER)
+    present = {"health": HealthSpec(), **spec.sections}
+    return Desired("fleet", "node-1", present, {}, FOLDER, requests=requests)
 
 
 def orders(adopt: bool) -> Orders:

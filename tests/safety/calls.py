@@ -9,6 +9,7 @@ _COMPOSE: Final = (
 _UP: Final = r"up -d --pull never --no-build --remove-orphans=false"
 _LABEL: Final = r"label=com\.docker\.compose\.[a-z_.]+=\S+"
 _PROJECT: Final = r"\{\{\.Label \"com\.docker\.compose\.project\"\}\}"
+_KEPT: Final = "kaitu-(next|before)"
 _NAME: Final = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 
 ALLOWED: Final = tuple(
@@ -22,8 +23,12 @@ ALLOWED: Final = tuple(
         r"image inspect --format \{\{\.Id\}\} \S+",
         r"stop( [0-9a-f]{6,64})+",
         r"rm( [0-9a-f]{6,64})+",
+        rf"images --format \{{\{{\.Tag\}}\}} {_KEPT}",
+        rf"tag (sha256:)?[0-9a-f]{{2,64}} ({_KEPT}:[0-9a-f]{{2,12}}|{_NAME})",
+        rf"rmi {_KEPT}:[0-9a-f]{{12}}",
+        r"pull -q \S+@sha256:[0-9a-f]{64}",
         rf"{_COMPOSE}ps -aq",
-        rf"{_COMPOSE}config (-q|--services|--images|--hash \*)",
+        rf"{_COMPOSE}config( -q| --services| --hash \*)?",  # the rules say where the whole goes
         rf"{_COMPOSE}pull -q {_NAME}",
         rf"{_COMPOSE}{_UP}( --no-recreate)?( --no-deps)?( --wait --wait-timeout \d+)?( {_NAME})*",
     )
@@ -34,7 +39,7 @@ _K: Final = "compose -p k -f /a/docker-compose.yml --env-file /a/.env --project-
 _U: Final = f"{_K} up -d --pull never --no-build --remove-orphans=false"
 PLANTS: Final = (
     f"{_K} down",
-    f"{_K} config",
+    f"{_K} config --environment",
     f"{_K} up -d",
     f"{_U} --remove-orphans",
     f"{_U} -V",
@@ -45,6 +50,9 @@ PLANTS: Final = (
     "inspect --type container --format {{json .Config.Env}} 0123456789ab",
     "inspect --type container --format {{json .}} 0123456789ab",
     "volume rm x",
+    "rmi k2v5:v1",
+    "rmi -f kaitu-next:0123456789ab",
+    "pull k2v5",
     "system prune -af",
     "exec k2v5 env",
     "logs k2v5",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 INSPECT = r"docker_do \d+ (image )?inspect\b"
-CONFIG = r"config (-q|--services|--images|--hash '\*')( |\)|$|\|| 2)"
+CONFIG = r"config ((-q|--services|--hash '\*')( |\)|$|\|| 2)|\| awk '$)"
 OURS = r'rm -rf "\$KAITU_STATE/job" "\$KAITU_STATE/record" "\$KAITU_STATE/held"'
 
 
@@ -51,7 +51,7 @@ RULES = (
     Rule(
         "nothing is pruned or killed",
         rf"{DOCKER}.*\b(prune|kill|rmi|exec|run|cp|export|logs|restart)\b",
-        r"docker_unit",
+        r"docker_unit|docker_do 20 rmi \"kaitu-\$1:\$tag\" ",
         ("docker_do 9 image prune", "live 9 exec x env", "docker_do 9 logs x"),
     ),
     Rule(

@@ -143,7 +143,7 @@ def test_a_release(name: str, image: str, secret: bool, pulled: bool) -> None:
     assert plan
     assert CANARY.encode() in plan[0].command.data
     assert [leak for step in plan for leak in leaks(step)] == []
-    named = [one for step in plan for one in step.command.words[10:] if one != "--"]
+    named = [one for step in plan for one in step.command.words[14:] if one != "--"]
     assert not [one for one in named if one.startswith("-")]
 
 

@@ -28,8 +28,9 @@ env >>ROOT/environment
 case $* in
 *kaitu-operator/absent* | *' -p kaitu-operator-absent '*) exit 1 ;;
 *' config --services') printf 'k2-sidecar\\nk2v5\\n' ;;
-*' config --images') printf 'img1\\nimg2\\n' ;;
+*' config') printf 'services:\\n  k2-sidecar:\\n    image: img1\\n  k2v5:\\n    image: img2\\n' ;;
 'image inspect '*) [ ! -e ROOT/no-image ] || exit 1; echo sha256:aa ;;
+*'{{.Config.Image}} {{.Image}} '*) echo "img1 sha256:bb" ;;
 'ps -aq '*) echo 0123456789ab ;;
 'inspect '*) echo "running healthy 0 always 0 sha256:aa img1" ;;
 compose*' up '*' --wait '*) [ ! -e ROOT/sick ] || exit 1 ;;
@@ -74,8 +75,8 @@ def start(
     (node.state / "mac.key").write_text("0" * 64 + "\n")
     (node.app / ".env").write_bytes(env)
     words = (kind, key, "v1", str(node.app), sha or digest(FILE), str(len(FILE)))
-    numbers = (str(len(lines)), "1", str(jitter), "1")
-    command = Command("start_job", (*words, *numbers, "k2-sidecar", "--"), FILE + lines)
+    numbers = (str(len(lines)), "1", str(jitter), "1", "restore", "-", "0", "-")
+    command = Command("start_job", (*words, *numbers, "k2-sidecar", "--", "--"), FILE + lines)
     return equipped(node).code(command, text=text)
 
 
@@ -171,12 +172,12 @@ def changes_the_secret(node: Node, text: str) -> bool:
 
 
 NAMES = "    if (is_protected(name)) return 3\n"
-PROOF = '        [ "$(env_secret <"$1")" = "$(env_secret <"$3")" ] &&\n'
+PROOF = '        [ "$(env_secret <"$3")" = "$(env_secret <"$5")" ] &&\n'
 
 GUARDS = [
     (starts_without_a_secret, ("finish ENOSECRET",)),
-    (starts_without_the_images, ("    images_present\n",)),
-    (passes_a_shut_gate, ('keep_held EGATE "$bad"',)),
+    (starts_without_the_images, ("    images_ready\n",)),
+    (passes_a_shut_gate, ('fail EGATE "$bad"',)),
     (takes_a_damaged_file, ("finish EDIGEST",)),
     (changes_the_secret, (NAMES, PROOF)),
 ]

@@ -147,7 +147,7 @@ LOWER = '[ "$counter" -ge "$stored" ] || finish EFENCED "$stored"'
 EQUAL = '[ "$counter" -gt "$stored" ] || [ "$holder" = "$process" ] || finish EFENCED "$stored"'
 OWNER = 'finish EOWNER "${owner%% *}/${owner#* }"'
 NAMES = "    if (is_protected(name)) return 3\n"
-PROOF = '        [ "$(env_secret <"$1")" = "$(env_secret <"$3")" ] &&\n'
+PROOF = '        [ "$(env_secret <"$3")" = "$(env_secret <"$5")" ] &&\n'
 PATHS = ('finish EARG "$1"', 'finish ESYMDIR "$1"')
 
 CONTROLS: list[tuple[str, tuple[str, ...], Attempt]] = [

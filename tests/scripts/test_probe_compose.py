@@ -108,14 +108,16 @@ def test_half_a_record_is_none(node: Node, text: str) -> None:
 
 
 def test_what_is_held_and_what_is_pending(node: Node) -> None:
-    remember(node, "held", f"key {sealed(node)} EGATE k2-sidecar\n")
+    remember(node, "held", f"name {sealed(node)} EGATE k2-sidecar restored key\n")
     remember(node, "job/pending", "key2\n")
 
     found = asked(node)
 
-    assert found["held"] == [["key", "same", "EGATE", "k2-sidecar"]]
+    assert found["held"] == [["name", "same", "EGATE", "k2-sidecar", "restored", "key"]]
     assert found["pending"] == [["key2"]]
-    assert asked(node, b"")["held"] == [["key", "differs", "EGATE", "k2-sidecar"]]
+    assert asked(node, b"")["held"] == [
+        ["name", "differs", "EGATE", "k2-sidecar", "restored", "key"]
+    ]
 
 
 def test_how_the_jobs_ended(node: Node) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kaitu.api.node import NodeSpec
 from kaitu.api.policy import Policy, denied
-from kaitu.core.desired import DEFAULT_DIRECTORY, Desired, Reference
+from kaitu.core.desired import DEFAULT_DIRECTORY, NOTHING_ASKED, Desired, Reference, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.models import Mode
 from kaitu.core.reasons import Reason
@@ -34,6 +34,7 @@ def desired(
     spec: NodeSpec,
     values: Mapping[Reference, Secret | KaituError],
     policy: Policy,
+    requests: Requests = NOTHING_ASKED,
 ) -> Desired:
     """What one visit works from, with our defaults in place."""
     directory = spec.compose.directory if spec.compose else None
@@ -46,6 +47,7 @@ def desired(
         protected=policy.protected,
         mode=spec.mode or Mode.ENFORCE,
         refused=denied(policy, spec),
+        requests=requests,
     )
 
 

@@ -60,7 +60,8 @@ class Revision(StatusModel):
     applied: Word | None = None
     """The digest that was last found in sync."""
     held: Word | None = None
-    """A release that failed on this node; it is not tried again until it changes."""
+    """A release, or newer images of one, that failed on this node; it is not tried again until its
+    input changes, or the annotation fleet.kaitu.io/retry has this value."""
 
 
 class AspectStatus(StatusModel):
@@ -139,6 +140,19 @@ class ServiceStatus(StatusModel):
     """Since when it runs."""
 
 
+class UpdateStatus(StatusModel):
+    """How one release, or one update of images, ended on the node."""
+
+    time: Time
+    """When, by the node's clock."""
+    version: Word
+    """The release."""
+    result: Word
+    """Applied, or the reason of the failure."""
+    service: Word | None = None
+    """The service that it failed at."""
+
+
 class ComposeStatus(StatusModel):
     """What runs, as opposed to what is wanted."""
 
@@ -148,6 +162,8 @@ class ComposeStatus(StatusModel):
     """SHA-256 of the compose file in place."""
     services: Annotated[tuple[ServiceStatus, ...], Field(max_length=64)] | None = None
     """The services."""
+    updates: Annotated[tuple[UpdateStatus, ...], Field(max_length=10)] | None = None
+    """The last ten releases and image updates, the newest last."""
 
 
 class EnvStatus(StatusModel):
@@ -205,6 +221,10 @@ class Handled(StatusModel):
     """Last handled value of fleet.kaitu.io/requestedAt."""
     adopt: Token | None = None
     """Last handled value of fleet.kaitu.io/adopt."""
+    pull_at: Token | None = None
+    """Last handled value of fleet.kaitu.io/pullAt."""
+    retry: Token | None = None
+    """Last handled value of fleet.kaitu.io/retry."""
 
 
 class NodeStatus(StatusModel):

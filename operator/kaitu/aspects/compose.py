@@ -2,36 +2,40 @@
 
 The first pulls, and disturbs nothing; the second swaps the compose file and ``.env``, awaits the
 gate, starts the rest, verifies what runs and writes the record. Both files are one deployment, due
-when the record differs. What failed after the swap is held until the input changes.
+when the record differs. Where that fails after the swap, the release of before comes back, and the
+new one is held until the input changes. Newer images behind the same tags are such a change, too.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final
 
-from kaitu.core import composefile, dotenv, jobs
+from kaitu.core import composefile, dotenv, jobs, moves, timetable
 from kaitu.core.aspect import Answers, Aspect, Probe, Problem, answered
-from kaitu.core.composefile import FILE, ComposeFile
-from kaitu.core.containers import Container, architecture, parse_docker, shown, unusable
-from kaitu.core.deployment import ComposeFacts, ComposeWant, files, job
-from kaitu.core.desired import Desired
+from kaitu.core.composefile import ComposeFile
+from kaitu.core.containers import architecture, parse_docker, shown, unusable
+from kaitu.core.deployment import ComposeFacts, ComposeWant, files
+from kaitu.core.desired import Desired, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.facts import EnvFacts, parse_env, parse_host
 from kaitu.core.models import Mode
-from kaitu.core.plan import Disrupts, Plan, Step
+from kaitu.core.plan import Plan
 from kaitu.core.reasons import Reason
-from kaitu.core.release import parse_releases
+from kaitu.core.release import Update, parse_releases
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import ComposeSpec
-from kaitu.core.text import MOST_SHOWN, canonical, digest, one_line
+from kaitu.core.text import canonical, digest
 
 
 def want(section: ComposeSpec, desired: Desired) -> ComposeWant:
     reference = section.reference
     text = desired.value(reference).reveal() if reference else section.inline or ""
     file = composefile.read(text)
+    pins = _pins(section, file)
+    requests = desired.requests
     return ComposeWant(
-        key=digest(canonical([section.version, text]))[:16],
+        key=digest(canonical([section.version, text, *pins]))[:16],
         version=section.version,
         directory=desired.directory,
         content=text.encode(),
@@ -40,6 +44,11 @@ def want(section: ComposeSpec, desired: Desired) -> ComposeWant:
         gate_seconds=ceil(section.gate_seconds),
         attempts=section.attempts,
         jitter=ceil(section.jitter_seconds),
+        pins=pins,
+        on_failure=section.on_failure.lower(),
+        due=_due(section, requests),
+        asked=digest(requests.pull_at.encode())[:16] if requests.pull_at else "-",
+        requests=requests,
         oldest_plugin=section.oldest_plugin,
         variables=_variables(desired),
         has_env="env" in desired.sections,
@@ -53,6 +62,21 @@ def _gate(section: ComposeSpec, file: ComposeFile) -> tuple[str, ...]:
         text = f"compose.update.gate: the compose file has no service {unknown[0]}"
         raise KaituError(Reason.INVALID_SPEC, text)
     return wanted
+
+
+def _pins(section: ComposeSpec, file: ComposeFile) -> tuple[tuple[str, str], ...]:
+    if unknown := [one.service for one in section.images if one.service not in file.services]:
+        text = f"compose.images: the compose file has no service {unknown[0]}"
+        raise KaituError(Reason.INVALID_SPEC, text)
+    return tuple(sorted((one.service, one.digest) for one in section.images))
+
+
+def _due(section: ComposeSpec, requests: Requests) -> int:
+    """The Unix time since which tags must have been pulled; 0 without a schedule."""
+    auto = section.auto_update
+    if auto is None:
+        return 0
+    return timetable.latest(auto.schedule, requests.now - auto.jitter_seconds * requests.share)
 
 
 def _variables(desired: Desired) -> Mapping[str, Secret] | None:
@@ -83,107 +107,25 @@ def parse(answers: Answers, reads: Mapping[str, Any]) -> ComposeFacts:
 
 def plan(want: ComposeWant, facts: ComposeFacts) -> Plan:
     """At most one job; the files alone where the node's secret is missing."""
-    if _occupied(want, facts) or facts.env is None or _obstacle(want, facts):
+    if moves.occupied(want, facts) or facts.env is None or _obstacle(want, facts):
         return ()
+    if moves.restore_due(facts):
+        return moves.restore(want, facts)
     if not facts.env.protected_present:
         return files(want, facts, facts.env)
-    if _held(want, facts):
+    if _stuck(want, facts):
         return ()
-    if differs := _differs(want, facts, facts.env):
-        return _move(want, facts, differs)
+    if items := moves.differs(want, facts, facts.env):
+        return moves.move(want, facts, items)
     if facts.releases.record is None or facts.busy:
-        return _remember(want, facts)
-    return _repair(want, facts)
+        return moves.remember(want, facts)
+    return moves.repair(want, facts) or moves.refresh(want, facts)
 
 
-def _occupied(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """A job is left to its end; only the pull of what is no longer wanted gives way."""
-    running = facts.releases.running
-    return running is not None and (running.kind != "pull" or running.key == want.key)
-
-
-def _differs(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> tuple[str, ...]:
-    """What is not as the release says, as items of drift; empty when nothing is due."""
-    known, record = facts.releases, facts.releases.record
-    items = [FILE] if known.file != digest(want.content) else []
-    items += [name for name, state in env.states.items() if state != "same"]
-    if items:
-        return tuple(items)
-    if known.pending or (record and (record.key != want.key or not record.env_same)):
-        return ("release",)
-    if record is None and not _runs_as_written(want, facts):
-        return ("release",)
-    return ()
-
-
-def _runs_as_written(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """A living node without a record: the node's own compose would change nothing on it."""
-    known, ours = facts.releases, facts.engine.of(want.directory)
-    return (
-        bool(known.hashes)
-        and not _down(want, facts)
-        and all(c.config_hash == known.hashes.get(c.service, c.config_hash) for c in ours)
-        and all(known.images.get(c.image) == c.image_id for c in ours)
-    )
-
-
-def _held(want: ComposeWant, facts: ComposeFacts) -> bool:
-    held = facts.releases.held
-    return held is not None and held.key == want.key and held.env_same
-
-
-def _move(want: ComposeWant, facts: ComposeFacts, differs: tuple[str, ...]) -> Plan:
-    """Pull, then go up; what failed is tried again after a pause, by the node's own clock."""
-    known = facts.releases
-    if any(jobs.resting(known.result(kind, want.key)) for kind in ("pull", "up")):
-        return ()
-    item = one_line(", ".join(differs), MOST_SHOWN)
-    kind = "changed" if known.record else "missing"
-    about = f"release {want.version}" + (f": {item}" if differs != ("release",) else "")
-    if not _has_images(want, facts):
-        return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind),)
-    text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
-    new = "" if known.record and known.record.key == want.key else want.key
-    return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new),)
-
-
-def _has_images(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """Pulled for this input, or there since the same release was verified with other variables."""
-    known, record = facts.releases, facts.releases.record
-    if jobs.good(known.result("pull", want.key)):
-        return True
-    moved = known.result("up", want.key)
-    gone = moved is not None and moved.code == "ENOTPULLED"
-    return record is not None and record.key == want.key and not gone
-
-
-def _remember(want: ComposeWant, facts: ComposeFacts) -> Plan:
-    """What runs is what is wanted: once the node is ours, that is written down."""
-    if not facts.owned or want.observed:
-        return ()
-    if jobs.resting(facts.releases.result("record", want.key)):
-        return ()
-    return (Step(f"record that release {want.version} runs", job(want, "record")),)
-
-
-def _repair(want: ComposeWant, facts: ComposeFacts) -> Plan:
-    names = _down(want, facts)
-    if not names or jobs.resting(facts.releases.result("repair", want.key)):
-        return ()
-    item, command = one_line(", ".join(names), MOST_SHOWN), job(want, "repair", names)
-    return (Step(f"start {item}", command, Disrupts.SERVICES, item=item, kind="stopped"),)
-
-
-def _down(want: ComposeWant, facts: ComposeFacts) -> tuple[str, ...]:
-    """The services without a container, or with one that stopped and stays so."""
-    ours = facts.engine.of(want.directory)
-    there = {container.service for container in ours}
-    stopped = {c.service for c in ours if c.stopped and not _ended_well(want, c)}
-    return tuple(name for name in want.file.services if name not in there or name in stopped)
-
-
-def _ended_well(want: ComposeWant, container: Container) -> bool:
-    return container.service in want.file.once and container.exit_code == 0
+def _stuck(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """The release is held. Where its newer images are, the release itself is looked after."""
+    hold = facts.releases.held
+    return moves.held(want, facts) and hold is not None and hold.name == hold.key
 
 
 def problem(want: ComposeWant, facts: ComposeFacts) -> Problem | None:
@@ -194,13 +136,22 @@ def problem(want: ComposeWant, facts: ComposeFacts) -> Problem | None:
     if not facts.env.protected_present:
         text = f"{want.directory}/.env has no K2_NODE_SECRET, or it is empty; nothing is started"
         return Problem(Reason.PROTECTED_MISSING, text)
-    held = facts.releases.held
-    if held and _held(want, facts):
-        return jobs.ended(held.code, held.service)
-    kinds = ("up", "pull") if _differs(want, facts, facts.env) else ("record",)
-    if not _differs(want, facts, facts.env) and _down(want, facts):
-        kinds = ("repair",)
-    return _failed(want, facts, kinds)
+    hold = facts.releases.held
+    if hold and moves.held(want, facts):
+        return jobs.held(hold)
+    return _failed(want, facts, _kinds(want, facts, facts.env))
+
+
+def _kinds(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> tuple[str, ...]:
+    """The jobs whose end tells why what is due was not done."""
+    if moves.restore_due(facts):
+        return ("restore",)
+    if moves.differs(want, facts, env):
+        return ("up", "pull")
+    if moves.down(want, facts):
+        return ("repair",)
+    newer = facts.releases.moved is not None or moves.refresh_due(want, facts)
+    return ("up", "pull") if newer else ("record",)
 
 
 def _failed(want: ComposeWant, facts: ComposeFacts, kinds: tuple[str, ...]) -> Problem | None:
@@ -234,11 +185,31 @@ def report(want: ComposeWant, facts: ComposeFacts) -> dict[str, Any]:
         status["version"] = known.record.version
     if known.file not in {"absent", "unsafe"}:
         status["fileDigest"] = known.file
-    unknown = facts.env is None and known.held is not None and known.held.key == want.key
-    held = {"held": want.key} if unknown or _held(want, facts) else {}
+    if known.updates:
+        status["updates"] = [_update(one) for one in known.updates[-10:]]
+    hold = known.held
+    unknown = facts.env is None and hold is not None and hold.key == want.key
+    held = {"held": hold.name} if hold and (unknown or moves.held(want, facts)) else {}
     findings = [{"signature": "OrphanService", "evidence": one} for one in _orphans(want, facts)]
-    told = {"findings": findings} if findings else {}
+    told: dict[str, Any] = {"findings": findings} if findings else {}
+    if done := _answered(want, facts):
+        told["answered"] = done
     return {"compose": status, "architecture": architecture(ours), **held, **told}
+
+
+def _update(update: Update) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(update.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    result = "Applied" if update.code == "OK" else jobs.ended(update.code, update.service).reason
+    about = {"time": moment, "version": update.version, "result": str(result)}
+    return about if update.service == "-" else {**about, "service": update.service}
+
+
+def _answered(want: ComposeWant, facts: ComposeFacts) -> list[str]:
+    """The requests that have been answered on the node."""
+    hold, last, retry = facts.releases.held, facts.releases.refreshed, want.requests.retry
+    pulled = last is not None and want.asked == last.request != "-"
+    retried = bool(retry) and (hold is None or hold.name != retry)
+    return [name for name, yes in (("pullAt", pulled), ("retry", retried)) if yes]
 
 
 def _orphans(want: ComposeWant, facts: ComposeFacts) -> list[str]:

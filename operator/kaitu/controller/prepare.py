@@ -1,5 +1,6 @@
 """Before a visit: the spec is validated, its references are resolved, the way is known."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +9,14 @@ from kaitu.api.node import ASPECTS, NodeSpec
 from kaitu.api.policy import allows_address
 from kaitu.api.resolve import desired, references, ssh_key
 from kaitu.controller.app import App
-from kaitu.controller.store import ADOPT, REQUESTED_AT, Record
-from kaitu.core.desired import Desired, Reference
+from kaitu.controller.store import ADOPT, PULL_AT, REQUESTED_AT, RETRY, Record
+from kaitu.core.desired import Desired, Reference, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.secrets import Secret
 from kaitu.core.text import canonical, digest
 from kaitu.engine.admit import Brake, Claims, Identity
 from kaitu.engine.look import Managed, manage
-from kaitu.engine.schedule import Pace
+from kaitu.engine.schedule import Pace, spread
 from kaitu.engine.visit import Orders
 from kaitu.remote.connection import Connection
 from kaitu.remote.ssh import Patience, Target
@@ -43,13 +44,23 @@ def requested(record: Record) -> bool:
     return token is not None and token != record.status.get("handled", {}).get("requestedAt")
 
 
+def _requests(record: Record) -> Requests:
+    """A name that was tried again once is not tried again by the same annotation."""
+    retry = record.annotations.get(RETRY, "")
+    if retry == record.status.get("handled", {}).get("retry"):
+        retry = ""
+    pull_at = record.annotations.get(PULL_AT, "")
+    return Requests(retry, pull_at, int(time.time()), spread(record.uid, 1.0))
+
+
 async def prepare(app: App, record: Record, spec: NodeSpec) -> Prepared:
     """Resolve everything the visit needs; raises what stops the whole node."""
     needed = references(spec)
     app.uses[record.key] = _objects(record.namespace, spec, needed)
     values = {ref: await _read(app, record, ref) for ref in needed}
     target = await way(app, record, spec)
-    wanted = desired(record.namespace, record.name, spec, values, app.policy)
+    asked = _requests(record)
+    wanted = desired(record.namespace, record.name, spec, values, app.policy, asked)
     versions = app.references.versions(record.namespace, needed)
     return Prepared(
         spec=spec,

@@ -11,7 +11,7 @@ from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
 from kaitu.controller.prepare import Prepared, orders, pace_of, prepare, session
 from kaitu.controller.publish import announcement, publish
-from kaitu.controller.store import ADOPT, REQUESTED_AT, Key, Record
+from kaitu.controller.store import RETRY, TOKENS, Key, Record
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import REASONS, Condition, Reason
 from kaitu.core.transport import Transport
@@ -87,19 +87,24 @@ async def _visit(app: App, record: Record, prepared: Prepared, transport: Transp
 
 
 def _subject(
-    app: App, record: Record, revision: str | None = None, *, adopted: bool = False
+    app: App, record: Record, revision: str | None = None, answered: frozenset[str] = frozenset()
 ) -> Subject:
     """The resource as the report sees it: the spec that was visited, and the status of now, which
     may have been announced in meanwhile. Tokens are echoed once the visit has finished.
     """
     current = app.store.get(record.key)
     status = current.status if current and current.uid == record.uid else record.status
-    handled = dict(status.get("handled", {}))
-    if REQUESTED_AT in record.annotations:
-        handled["requestedAt"] = record.annotations[REQUESTED_AT]
-    if adopted and ADOPT in record.annotations:
-        handled["adopt"] = record.annotations[ADOPT]
+    handled = _still_asked(record, status.get("handled", {}))
+    for token in {"requestedAt", *answered}:
+        if TOKENS[token] in record.annotations:
+            handled[token] = record.annotations[TOKENS[token]]
     return Subject(record.generation, status, revision, handled)
+
+
+def _still_asked(record: Record, handled: Mapping[str, str]) -> dict[str, str]:
+    """A retry whose annotation is gone is forgotten: the same name may be asked for again."""
+    gone = RETRY not in record.annotations
+    return {name: value for name, value in handled.items() if not (gone and name == "retry")}
 
 
 async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> float:
@@ -131,10 +136,11 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     memory.trusted()
     memory.host = result.sight.host
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
-    adopted = result.sight.host.owner == owner
-    disrupting = _disrupting(app, record, result, ours=adopted)
+    ours = result.sight.host.owner == owner
+    disrupting = _disrupting(app, record, result, ours=ours)
+    answered = result.answered(record.annotations.get(RETRY, "-")) | ({"adopt"} if ours else set())
     findings = verdicts.of_visit(result, flapping=memory.flapping(now), disrupting=disrupting)
-    subject = _subject(app, record, prepared.revision, adopted=adopted)
+    subject = _subject(app, record, prepared.revision, answered)
     status = report.of_visit(subject, result, findings, _now(), app.pool.describe(record.key))
     said = await publish(app, record, status, report.events(subject, result, findings))
     if fenced(result):

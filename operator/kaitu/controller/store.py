@@ -10,7 +10,15 @@ from kaitu.engine.memory import Memory
 FINALIZER: Final = f"{GROUP}/release"
 REQUESTED_AT: Final = f"{GROUP}/requestedAt"
 ADOPT: Final = f"{GROUP}/adopt"
-WATCHED: Final = (REQUESTED_AT, ADOPT)
+PULL_AT: Final = f"{GROUP}/pullAt"
+RETRY: Final = f"{GROUP}/retry"
+TOKENS: Final = {
+    "requestedAt": REQUESTED_AT,
+    "adopt": ADOPT,
+    "pullAt": PULL_AT,
+    "retry": RETRY,
+}
+"""The annotations by which people ask, by their name in ``status.handled``."""
 
 Key = tuple[str, str]  # namespace, name
 
@@ -54,7 +62,7 @@ def record(body: Mapping[str, Any]) -> Record:
         generation=meta.get("generation", 0),
         spec=dict(body.get("spec") or {}),
         labels=dict(meta.get("labels") or {}),
-        annotations={k: annotations[k] for k in WATCHED if k in annotations},
+        annotations={k: annotations[k] for k in TOKENS.values() if k in annotations},
         status=dict(body.get("status") or {}),
         finalizers=tuple(meta.get("finalizers") or ()),
         deleting="deletionTimestamp" in meta,

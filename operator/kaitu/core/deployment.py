@@ -8,6 +8,7 @@ from kaitu.core import dotenv
 from kaitu.core.command import Command
 from kaitu.core.composefile import FILE, ComposeFile
 from kaitu.core.containers import Engine
+from kaitu.core.desired import Requests
 from kaitu.core.facts import EnvFacts
 from kaitu.core.plan import Plan, Step
 from kaitu.core.release import Releases
@@ -22,7 +23,9 @@ _QUIET: Final = frozenset({"pull", "record"})
 class ComposeWant:
     """One release. ``variables`` is None where the section env cannot be resolved.
 
-    ``key`` tells releases apart: a digest of version and file, the same on every node.
+    ``key`` tells releases apart: a digest of version, file and pins, the same on every node.
+    ``due`` is the Unix time after which tags must have been pulled, ``asked`` names the request to
+    pull them, or is a dash.
     """
 
     key: str
@@ -34,6 +37,11 @@ class ComposeWant:
     gate_seconds: int
     attempts: int
     jitter: int
+    pins: tuple[tuple[str, str], ...]
+    on_failure: str
+    due: int
+    asked: str
+    requests: Requests
     oldest_plugin: tuple[int, ...]
     variables: Mapping[str, Secret] | None = field(repr=False)
     has_env: bool
@@ -67,8 +75,9 @@ class ComposeFacts:
         """What runs is being changed, or a change was begun that was neither verified nor held."""
         known = self.releases
         changing = known.running is not None and known.running.kind not in _QUIET
-        held = known.held is not None and known.held.key == known.pending
-        return changing or (bool(known.pending) and not held)
+        held = known.held
+        settled = held is not None and held.key == known.pending and held.then != "due"
+        return changing or (bool(known.pending) and not settled)
 
 
 def files(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> Plan:
@@ -88,9 +97,12 @@ def files(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> Plan:
 
 def job(want: ComposeWant, kind: str, named: tuple[str, ...] = ()) -> Command:
     """One job; a repair names what it starts, the gate's services among it first."""
+    asks = (want.on_failure, want.requests.retry or "-", str(want.requests.now), want.asked)
+    pins = (f"{service}={pin}" for service, pin in want.pins)
     gate = tuple(name for name in want.gate if not named or name in named)
     rest = tuple(name for name in named if name not in gate)
     numbers = (len(want.content), len(want.lines), want.attempts, want.jitter, want.gate_seconds)
     words = (kind, want.key, want.version, want.directory, digest(want.content))
     data = want.content + want.lines
-    return Command("start_job", (*words, *map(str, numbers), *gate, "--", *rest), data)
+    lists = (*gate, "--", *rest, "--", *pins)
+    return Command("start_job", (*words, *map(str, numbers), *asks, *lists), data)

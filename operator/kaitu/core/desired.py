@@ -25,6 +25,23 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """What a person asked for beside the spec, and the moment it is asked at.
+
+    ``retry`` names what is held and shall be tried again; ``pull_at`` is any text, once per value.
+    ``share`` (0 to 1) tells where in a jitter this node has its place.
+    """
+
+    retry: str = ""
+    pull_at: str = ""
+    now: int = 0
+    share: float = 0.0
+
+
+NOTHING_ASKED: Final = Requests()
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """Everything one visit needs to know about what the node should be.
 
@@ -41,6 +58,7 @@ class Desired:
     protected: frozenset[str] = PROTECTED_NAMES
     mode: Mode = Mode.ENFORCE
     refused: Mapping[str, KaituError] = field(default_factory=dict)
+    requests: Requests = NOTHING_ASKED
 
     def value(self, reference: Reference) -> Secret:
         """The referenced value; raises the ``KaituError`` that names what is missing."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from kaitu.core.aspect import Problem
 from kaitu.core.reasons import REASONS, Reason, Retry
-from kaitu.core.release import Result
+from kaitu.core.release import Held, Result
 
 ENDINGS: Final[dict[str, tuple[Reason, str]]] = {
     "EINVALID": (Reason.COMPOSE_INVALID, "the node's compose refuses the file; nothing changed"),
@@ -58,6 +58,23 @@ def ended(code: str, detail: str) -> Problem:
     """What a job that ended so says to people; ``detail`` names a service, a file or nothing."""
     reason, text = ENDINGS.get(code, (Reason.WRITE_FAILED, f"the job ended with {code}: {{it}}"))
     return Problem(reason, text.replace("{it}", "a service" if detail == "-" else detail))
+
+
+AFTERWARDS: Final[dict[str, str]] = {
+    "due": "what ran before is being brought back",
+    "restored": "what ran before runs again",
+    "failed": "what ran before could not be brought back to health; look at the node",
+    "kept": "all was left as it is (onFailure: Hold)",
+    "none": "nothing ran before it",
+}
+"""What became of the release before one that is held."""
+
+
+def held(hold: Held) -> Problem:
+    """What a release, or newer images of one, that is held says to people."""
+    end = ended(hold.code, hold.service)
+    what = "" if hold.name == hold.key else "newer images: "
+    return Problem(end.reason, f"{what}{end.message}; {AFTERWARDS[hold.then]}")
 
 
 def good(result: Result | None) -> bool:

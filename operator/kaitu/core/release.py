@@ -9,7 +9,8 @@ from kaitu.core.aspect import Answers, rows
 from kaitu.core.errors import UnparsableError
 from kaitu.core.text import one_line, unbase64
 
-KINDS: Final = frozenset({"pull", "up", "repair", "record"})
+KINDS: Final = frozenset({"pull", "up", "repair", "record", "restore"})
+AFTERWARDS: Final = frozenset({"due", "restored", "failed", "kept", "none"})
 _SHA: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -29,10 +30,40 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A release that failed on this node and is not tried again with the same input."""
+    """A release that failed on this node and is not tried again with the same input.
+
+    ``name`` is its key, or, where newer images of the release ``key`` failed, a digest of them.
+    ``then`` says what became of the release before: its restore is due, it was restored, that
+    failed, all was kept as it is, or there was none.
+    """
+
+    name: str
+    env_same: bool
+    code: str
+    service: str
+    then: str
+    key: str
+
+
+class Moved(NamedTuple):
+    """Newer images were pulled for the release ``key``; ``name`` is a digest of them."""
 
     key: str
-    env_same: bool
+    name: str
+
+
+class Refreshed(NamedTuple):
+    """The last pull: when its visit was (Unix time), and the request that it answered."""
+
+    at: int
+    request: str
+
+
+class Update(NamedTuple):
+    """How one release or refresh ended: Unix time of the node, version, code, service."""
+
+    at: int
+    version: str
     code: str
     service: str
 
@@ -71,6 +102,9 @@ class Releases:
     record: Record | None = None
     held: Held | None = None
     pending: str = ""
+    moved: Moved | None = None
+    refreshed: Refreshed | None = None
+    updates: tuple[Update, ...] = ()
     running: Running | None = None
     results: Mapping[str, Result] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +133,9 @@ def parse_releases(answers: Answers) -> Releases:
         record=read.record(),
         held=read.held,
         pending=read.pending,
+        moved=read.moved,
+        refreshed=read.refreshed,
+        updates=tuple(read.updates),
         running=Running(*running[1:]) if running[0] == "running" else None,
         results=read.results,
         hashes=read.hashes,
@@ -115,6 +152,9 @@ class _Reader:
         self.services: dict[str, str] = {}
         self.held: Held | None = None
         self.pending = ""
+        self.moved: Moved | None = None
+        self.refreshed: Refreshed | None = None
+        self.updates: list[Update] = []
         self.results: dict[str, Result] = {}
         self.hashes: dict[str, str] = {}
         self.images: dict[str, str] = {}
@@ -139,10 +179,25 @@ class _Reader:
                 self.recorded = (one_line(key), one_line(version), one_line(file), _SAME[same])
             case ["service", name, image]:
                 self.services[one_line(name)] = one_line(image)
-            case ["held", key, same, code, service] if same in _SAME:
-                self.held = Held(one_line(key), _SAME[same], one_line(code), one_line(service))
+            case ["held", name, same, code, service, then, key] if (
+                same in _SAME and then in AFTERWARDS
+            ):
+                known = (one_line(code), one_line(service), then, one_line(key))
+                self.held = Held(one_line(name), _SAME[same], *known)
             case ["pending", key]:
                 self.pending = one_line(key)
+            case _:
+                self._updated(row)
+
+    def _updated(self, row: list[str]) -> None:
+        match row:
+            case ["moved", key, name]:
+                self.moved = Moved(one_line(key), one_line(name))
+            case ["refreshed", at, request] if at.isdecimal():
+                self.refreshed = Refreshed(int(at), one_line(request))
+            case ["update", at, version, code, service] if at.isdecimal():
+                update = (one_line(version), one_line(code), one_line(service))
+                self.updates.append(Update(int(at), *update))
             case _:
                 self._measured(row)
 

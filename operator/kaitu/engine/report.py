@@ -21,7 +21,7 @@ _EXPECTED: Final = frozenset(
 )
 """Reasons that no night's sleep should be broken for."""
 _SHOWN: Final = frozenset({State.OBSERVED, State.WAITING})
-_APART: Final = frozenset({"findings", "held"})
+_APART: Final = frozenset({"findings", "held", "answered"})
 """What an aspect reports that is not a field of the status as it stands."""
 
 

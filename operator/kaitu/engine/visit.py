@@ -69,6 +69,12 @@ class Visit:
         """A job runs, or nobody can say whether one does: the answer to its start was lost."""
         return self.busy or any(one.reason in _UNKNOWN for one in self.outcomes.values())
 
+    def answered(self, retry: str) -> frozenset[str]:
+        """The requests by annotation that this visit has answered, or has found answered."""
+        told = {name for o in self.outcomes.values() for name in o.report.get("answered", ())}
+        steps = (step for o in self.outcomes.values() for step in o.applied)
+        return frozenset(told | ({"retry"} if any(s.release == retry for s in steps) else set()))
+
     def held(self, before: str | None) -> str | None:
         """The release that is held on the node; as ``before`` where nobody can tell now."""
         if any(one.refused for one in self.managed if one.name == "compose"):

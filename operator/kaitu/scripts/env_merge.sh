@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2016
-# The merge of managed lines into a .env, as text. Gives the others: merge_env. Needs `why`.
+# The merge of managed lines into a .env, as text, and the way back. Gives the others: merge_env,
+# before_env, undo_env. Needs `why`.
 #
 # Only managed lines change; every other byte stays, and each result is proven before it is used.
 # The grammar is docker compose's: quotes span lines, and a closed quote may be followed by another
@@ -39,6 +40,18 @@ function directive(text,    at, name) {
     order[++directives] = name
     value[name] = text
     return 0
+}
+function was(text,    name) { # a line of what ENV_BEFORE printed
+    sub(/^\357\273\277/, "", text)
+    name = (text ~ /^!/) ? substr(text, 2) : name_of(text)
+    order[++directives] = name
+    value[name] = text
+    saved[name] = (text !~ /^!/)
+}
+function put(text, ending) {
+    if (begun++ && !ended) print "\n"
+    print text ending
+    ended = (ending != "")
 }
 function end_of_quote(text, from, quote,    i, c) {
     for (i = from; i <= length(text); i++) {
@@ -85,6 +98,7 @@ BEGIN {
     for (i = 1; i <= count; i++) guarded[names[i]] = 1
 }
 part == 1 { if (!bad) bad = directive($0) }
+part == 3 { was($0) }
 part == 2 { line[++n] = $0 }
 END {
     if (bad) exit bad
@@ -109,11 +123,6 @@ END {
 
 # The last line of a managed name is replaced in its place, earlier ones go, what is missing is added.
 ENV_MERGE=$ENV_LINES'
-function put(text, ending) {
-    if (begun++ && !ended) print "\n"
-    print text ending
-    ended = (ending != "")
-}
 END {
     for (i = 1; i <= n; i++) {
         name = owner[i]
@@ -130,21 +139,49 @@ END {
             put(order[i] "=" value[order[i]], (n && line[1] ~ /\r$/) ? "\r\n" : "\n")
 }'
 
+# How the managed names stood: the line that counted, or !NAME where there was none.
+ENV_BEFORE=$ENV_LINES'
+END { for (i = 1; i <= directives; i++) print ((order[i] in last) ? line[last[order[i]]] : "!" order[i]) "\n" }'
+
+# And back to it, whatever else was written since.
+ENV_UNDO=$ENV_LINES'
+END {
+    for (i = 1; i <= n; i++) {
+        name = owner[i]
+        if (managed(name) && (last[name] != i || !saved[name])) continue
+        put(managed(name) ? value[name] : line[i], (i < n || newline) ? "\n" : "")
+    }
+    for (i = 1; i <= directives; i++)
+        if (saved[order[i]] && !(order[i] in last)) put(value[order[i]], "\n")
+}'
+
 ENV_FOREIGN=$ENV_LINES'
 END { for (i = 1; i <= n; i++) if (!managed(owner[i])) print line[i] "\n" }'
 
-env_awk() { # env_awk PROGRAM FILE DIRECTIVES
-    { cat "$2" && printf '!'; } | awk -v PROTECTED="${protected:-}" "$1" part=1 "$3" part=2 -
+env_awk() { # env_awk PROGRAM FILE DIRECTIVES [PART]
+    { cat "$2" && printf '!'; } | awk -v PROTECTED="${protected:-}" "$1" part="${4:-1}" "$3" part=2 -
 }
 
 # merge_env FILE DIRECTIVES OUT: FILE may be absent, DIRECTIVES holds lines of NAME=RENDERED, and
 # `protected` may name more names, with commas. If it is refused, fails with the reason in `code`.
 merge_env() {
-    before=$1
+    edit_env "$ENV_MERGE" 1 "$@"
+}
+
+undo_env() { # undo_env FILE BEFORE OUT: the managed lines as `before_env` has told them
+    edit_env "$ENV_UNDO" 3 "$@"
+}
+
+before_env() { # before_env FILE DIRECTIVES OUT
+    env_awk "$ENV_BEFORE" "$1" "$2" >"$3"
+}
+
+edit_env() { # edit_env PROGRAM PART FILE DIRECTIVES OUT
+    before=$3
     [ -e "$before" ] || before=/dev/null
     code=ENUL
     [ "$(tr -d '\000' <"$before" | wc -c)" -eq "$(wc -c <"$before")" ] || return 1
-    complaint=$(env_awk "$ENV_MERGE" "$before" "$2" 2>&1 >"$3")
+    complaint=$(env_awk "$1" "$before" "$4" "$2" 2>&1 >"$5")
     case $? in
     0) code=ESELFTEST ;;
     3) code=EPROTECTED ;;
@@ -153,16 +190,16 @@ merge_env() {
     6) code=EUNCLOSED ;;
     *) code=$(why "$complaint") ;;
     esac
-    [ "$code" = ESELFTEST ] && merge_proven "$before" "$2" "$3"
+    [ "$code" = ESELFTEST ] && edit_proven "$1" "$2" "$before" "$4" "$5"
 }
 
 # Not one foreign line differs, not one line speaks of the node's secret otherwise, and there is
-# nothing left to merge. A wrong awk fails here, before its work is used.
-merge_proven() {
-    [ "$(env_awk "$ENV_FOREIGN" "$1" "$2" | sha256sum)" = \
-        "$(env_awk "$ENV_FOREIGN" "$3" "$2" | sha256sum)" ] &&
-        [ "$(env_secret <"$1")" = "$(env_secret <"$3")" ] &&
-        [ "$(env_awk "$ENV_MERGE" "$3" "$2" | sha256sum)" = "$(sha256sum <"$3")" ]
+# nothing left to do. A wrong awk fails here, before its work is used.
+edit_proven() {
+    [ "$(env_awk "$ENV_FOREIGN" "$3" "$4" "$2" | sha256sum)" = \
+        "$(env_awk "$ENV_FOREIGN" "$5" "$4" "$2" | sha256sum)" ] &&
+        [ "$(env_secret <"$3")" = "$(env_secret <"$5")" ] &&
+        [ "$(env_awk "$1" "$5" "$4" "$2" | sha256sum)" = "$(sha256sum <"$5")" ]
 }
 
 env_secret() { # a digest of the lines that set the secret, for this comparison only

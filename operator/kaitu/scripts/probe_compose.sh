@@ -5,7 +5,9 @@
 #
 # Lines: dir absent|present|unsafe; file SHA256|absent|unsafe;
 #        record KEY VERSION FILE-SHA256 same|differs, then service NAME IMAGE-ID for each of it;
-#        held KEY same|differs CODE SERVICE; pending KEY; job idle, or job running KIND KEY PHASE;
+#        held NAME same|differs CODE SERVICE due|restored|failed|kept|none KEY; pending KEY;
+#        moved KEY NAME, when the release that runs has newer images; refreshed TIME REQUEST;
+#        update TIME VERSION CODE SERVICE, at most ten; job idle, or job running KIND KEY PHASE;
 #        result KIND KEY same|differs CODE DETAIL TRIES AGE, for each kind that has one.
 # Where there is a file and no record, to tell whether what runs is what the file says:
 #        hash SERVICE HASH, by the node's own compose; image REFERENCE ID (base64, of the local tag).
@@ -18,7 +20,8 @@ probe_compose() (
     compose_record
     compose_held
     compose_job || return 1
-    for kind in pull up repair record; do compose_result "$kind"; done
+    compose_updates
+    for kind in pull up repair record restore; do compose_result "$kind"; done
     case $file in
     absent | unsafe) ;;
     *) [ -s "$KAITU_STATE/record" ] || compose_hashes ;;
@@ -61,8 +64,17 @@ compose_record() { # a record that is not whole is none
 
 compose_held() {
     [ -s "$KAITU_STATE/held" ] || return 0
-    read -r key mac code service <"$KAITU_STATE/held"
-    printf 'held\t%s\t%s\t%s\t%s\n' "$key" "$(compose_same "$mac")" "$code" "${service:--}"
+    read -r name mac code service then key <"$KAITU_STATE/held"
+    [ -n "$key" ] || return 0
+    printf 'held\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+        "$name" "$(compose_same "$mac")" "$code" "$service" "$then" "$key"
+}
+
+compose_updates() {
+    [ ! -s "$KAITU_STATE/refreshed" ] || awk 'NF == 2 { print "refreshed\t" $1 "\t" $2 }' "$KAITU_STATE/refreshed"
+    [ ! -s "$KAITU_STATE/job/moved" ] || awk 'NF == 2 { print "moved\t" $1 "\t" $2 }' "$KAITU_STATE/job/moved"
+    [ ! -s "$KAITU_STATE/updates" ] || tail -n 10 "$KAITU_STATE/updates" |
+        awk 'NF == 4 { print "update\t" $1 "\t" $2 "\t" $3 "\t" $4 }'
 }
 
 compose_job() { # the lock lives as long as the job or any child of it

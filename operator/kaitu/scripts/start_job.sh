@@ -1,33 +1,41 @@
 # shellcheck shell=sh disable=SC2154
 # start_job: what takes longer than a visit, detached. Words: KIND KEY VERSION DIRECTORY FILE-SHA256
-# FILE-SIZE ENV-SIZE ATTEMPTS JITTER GATE-SECONDS [GATE-SERVICE...] -- [SERVICE...]; data: the compose
-# file, then NAME=RENDERED lines. KIND: pull, up, repair (of the named services), record.
+# FILE-SIZE ENV-SIZE ATTEMPTS JITTER GATE-SECONDS ON-FAILURE RETRY ASKED-AT ASKED [GATE-SERVICE...]
+# -- [SERVICE...] -- [SERVICE=DIGEST...]; data: the compose file, then NAME=RENDERED lines.
+# KIND: pull, up, repair (of the named services), record, restore (of what was before).
+# ON-FAILURE: restore or hold. RETRY: what is held and may be tried again, or -. ASKED-AT and ASKED: the
+# time of this visit and the request, that a pull answers; they are shown again to the next visit.
 #
 # The script is started again by itself, from a file, with `job` in place of the nonce. It has the lock
 # on job.lock from here; the node's lock it takes for the swap only, and so asks again who owns the node.
-[ $# -ge 11 ] || finish EARG start_job
+[ $# -ge 16 ] || finish EARG start_job
 words="$*"
 kind=$1 key=$2 version=$3 directory=$4 file_sha=$5 file_size=$6 env_size=$7
 attempts=$8 jitter=$9
 shift 9
-gate_seconds=$1 gate='' named=''
-shift
-while [ $# -gt 0 ] && [ "$1" != -- ]; do
-    gate="$gate${gate:+ }$1"
-    shift
+gate_seconds=$1 on_failure=$2 retry=$3 asked_at=$4 asked=$5
+shift 5
+gate='' named='' pins='' list=gate
+for word in "$@"; do
+    case $list:$word in
+    gate:--) list=named ;;
+    named:--) list=pins ;;
+    *:--) finish EARG -- ;;
+    gate:*) gate="$gate${gate:+ }$word" ;;
+    named:*) named="$named${named:+ }$word" ;;
+    pins:*) pins="$pins${pins:+ }$word" ;;
+    esac
 done
-[ $# -gt 0 ] || finish EARG --
-shift
-named=$*
-case $kind in
-pull | up | repair | record) ;;
+[ "$list" = pins ] || finish EARG --
+case $kind:$on_failure in
+pull:* | up:restore | up:hold | repair:* | record:* | restore:*) ;;
 *) finish EARG "$kind" ;;
 esac
 clean "$directory/.env"
-for number in "$file_size" "$env_size" "$attempts" "$jitter" "$gate_seconds"; do
+for number in "$file_size" "$env_size" "$attempts" "$jitter" "$gate_seconds" "$asked_at"; do
     is_number "$number" || finish EARG "$number"
 done
-job=$KAITU_STATE/job
+job=$KAITU_STATE/job base=$key
 
 job_pull() {
     prepare
@@ -37,7 +45,7 @@ job_pull() {
 
 job_up() {
     prepare
-    images_present
+    images_ready
     watch_docker
     swap
     pass_gate
@@ -47,11 +55,11 @@ job_up() {
         docker_answers
         # shellcheck disable=SC2086
         assess $services && bad=-
-        keep_held EUP "$bad"
+        fail EUP "$bad"
     fi
     phase verify
     # shellcheck disable=SC2086
-    settle $services || { docker_answers; keep_held EVERIFY "$bad"; }
+    settle $services || { docker_answers; fail EVERIFY "$bad"; }
     remove_leavers
     keep_record
     finish OK
@@ -78,6 +86,18 @@ job_record() { # what runs is what is wanted already: remember it
     # shellcheck disable=SC2086
     assess $services || finish EVERIFY "$bad"
     keep_record
+    kept refreshed "$asked_at $asked"
+    finish OK
+}
+
+job_restore() { # what an ended job has left to do
+    phase prepare
+    then=none
+    [ ! -s "$KAITU_STATE/held" ] || read -r held_name held_seal code bad then base <"$KAITU_STATE/held"
+    if [ "$then" != due ] || [ ! -s "$job/before.images" ]; then finish OK; fi
+    held="$held_name $held_seal $code $bad"
+    meet_docker
+    bring_back
     finish OK
 }
 
@@ -122,6 +142,6 @@ sealed=$(seal <./env.want) || finish ESTATE mac.key
 begun || finish EWRITE "result.$kind"
 printf '%s %s start\n' "$kind" "$key" >./state
 # shellcheck disable=SC2086 # words have no blanks
-setsid timeout -k 10 $((4200 + jitter + gate_seconds * 3)) sh "$job/script" job \
+setsid timeout -k 10 $((5400 + jitter + gate_seconds * 5)) sh "$job/script" job \
     "$installation" "$object" "$counter" "$process" $words </dev/null >/dev/null 2>&1 9>&- &
 finish STARTED

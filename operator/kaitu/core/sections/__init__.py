@@ -6,9 +6,12 @@ default of the schema: a server's default would later beat every profile.
 
 from kaitu.core.sections.compose import (
     COMPOSE_KEY,
+    AutoUpdateSpec,
     ComposeFileSpec,
     ComposeSpec,
     GateSpec,
+    ImagePinSpec,
+    OnFailure,
     UpdateSpec,
 )
 from kaitu.core.sections.cron import CronEntrySpec, CronSpec
@@ -18,6 +21,7 @@ from kaitu.core.sections.sysctl import SettingSpec, SysctlSpec
 
 __all__ = [
     "COMPOSE_KEY",
+    "AutoUpdateSpec",
     "ComposeFileSpec",
     "ComposeSpec",
     "CronEntrySpec",
@@ -28,6 +32,8 @@ __all__ = [
     "EnvVarSpec",
     "GateSpec",
     "HealthSpec",
+    "ImagePinSpec",
+    "OnFailure",
     "SettingSpec",
     "SysctlSpec",
     "TcpCheckSpec",

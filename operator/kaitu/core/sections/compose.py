@@ -1,13 +1,15 @@
 """What users write about the stack: one release, and what it takes to move to it."""
 
+from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from kaitu.core.desired import Reference
 from kaitu.core.durations import Duration, between, seconds
-from kaitu.core.models import ConfigMapKeyRef, SectionSpec, Services, SpecModel
-from kaitu.core.rules import Rule
+from kaitu.core.models import ConfigMapKeyRef, SectionSpec, ServiceName, Services, SpecModel
+from kaitu.core.rules import Keyed, Rule
+from kaitu.core.sections.cron import FiveFields
 
 COMPOSE_KEY: Final = "docker-compose.yml"
 """The key of the compose file in the ConfigMap ``compose-<version>``."""
@@ -39,6 +41,13 @@ class GateSpec(SpecModel):
     """How long they may take. Default 60s."""
 
 
+class OnFailure(StrEnum):
+    """What becomes of the node when a release fails on it; either way the release is held."""
+
+    RESTORE = "Restore"
+    HOLD = "Hold"
+
+
 class UpdateSpec(SpecModel):
     """How a release replaces the one before it."""
 
@@ -47,7 +56,33 @@ class UpdateSpec(SpecModel):
     jitter: Annotated[Duration, between("0s", "1h")] | None = None
     """A random delay before the pull, at most this long, to spare the registry. Default 0s."""
     gate: GateSpec | None = None
-    """What must be healthy first. A gate that stays closed restores the release before."""
+    """What must be healthy first. Services behind a gate that stays closed are not touched."""
+    on_failure: OnFailure | None = None
+    """Restore (default): compose file, managed lines of .env and images of before come back, once.
+    Hold: all is left as it is. Either way the release is not tried again before its input changes
+    or the annotation fleet.kaitu.io/retry names it."""
+
+
+class ImagePinSpec(SpecModel):
+    """The image of one service, by content."""
+
+    service: ServiceName
+    """The service in the compose file, which names the repository."""
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
+    """The digest that the registry has for it."""
+
+
+class AutoUpdateSpec(SpecModel):
+    """Pull the tags of the compose file anew, and move to images that are newer."""
+
+    schedule: FiveFields
+    """Five fields of cron, in UTC. A node that cannot be visited then is updated when it can."""
+    jitter: Annotated[Duration, between("0s", "12h")] | None = None
+    """A delay that differs from node to node, at most this long. Default 10m."""
+
+    @property
+    def jitter_seconds(self) -> float:
+        return seconds(self.jitter or "10m")
 
 
 class ComposeSpec(SectionSpec):
@@ -76,8 +111,13 @@ class ComposeSpec(SectionSpec):
     """Leave a node alone whose compose plugin is older. Default 2.20."""
     file: ComposeFileSpec | None = None
     """The compose file. Default: key docker-compose.yml of the ConfigMap compose-<version>."""
+    images: Annotated[tuple[ImagePinSpec, ...], Field(max_length=32), Keyed("service")] = ()
+    """Images by content instead of by tag; services that are not listed follow their tags."""
     update: UpdateSpec | None = None
     """How a release replaces the one before it."""
+    auto_update: AutoUpdateSpec | None = None
+    """Replaces a node's own update script. Default: tags are pulled anew on demand only, by the
+    annotation fleet.kaitu.io/pullAt."""
 
     @property
     def inline(self) -> str | None:
@@ -105,6 +145,10 @@ class ComposeSpec(SectionSpec):
     @property
     def jitter_seconds(self) -> float:
         return seconds((self.update and self.update.jitter) or "0s")
+
+    @property
+    def on_failure(self) -> OnFailure:
+        return (self.update and self.update.on_failure) or OnFailure.RESTORE
 
     @property
     def gate_services(self) -> tuple[str, ...] | None:

@@ -27,10 +27,11 @@ _MONTHS: Final = (
     "[Jj]an|[Ff]eb|[Mm]ar|[Aa]pr|[Mm]ay|[Jj]un|[Jj]ul|[Aa]ug|[Ss]ep|[Oo]ct|[Nn]ov|[Dd]ec"
 )
 _DAYS: Final = "[Ss]un|[Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at"
-SCHEDULE: Final = (
-    r"^(@(reboot|hourly|daily|midnight|weekly|monthly|yearly|annually)"
-    rf"|({_LIST} +){{3}}({_LIST}|{_MONTHS}) +({_LIST}|{_DAYS}))$"
-)
+_FIELDS: Final = rf"({_LIST} +){{3}}({_LIST}|{_MONTHS}) +({_LIST}|{_DAYS})"
+SCHEDULE: Final = rf"^(@(reboot|hourly|daily|midnight|weekly|monthly|yearly|annually)|{_FIELDS})$"
+REACHABLE: Final = Rule("must be a time that cron can reach", "", _runs)
+FiveFields = Annotated[str, Field(pattern=rf"^{_FIELDS}$", max_length=128), REACHABLE]
+"""A schedule of cron without the nicknames."""
 
 
 class CronEntrySpec(SpecModel):
@@ -41,7 +42,7 @@ class CronEntrySpec(SpecModel):
     schedule: Annotated[
         str,
         Field(pattern=SCHEDULE, max_length=128),
-        Rule("must be a time that cron can reach", "", _runs),
+        REACHABLE,
     ]
     """Five fields in the node's time zone, or @hourly, @daily, @midnight, @weekly, @monthly,
     @yearly, @annually, @reboot."""

@@ -1,0 +1,154 @@
+"""Which job a deployment needs next, if any: decisions from what the node remembers and runs."""
+
+from kaitu.core import jobs
+from kaitu.core.composefile import FILE
+from kaitu.core.containers import Container
+from kaitu.core.deployment import ComposeFacts, ComposeWant, job
+from kaitu.core.facts import EnvFacts
+from kaitu.core.plan import Disrupts, Plan, Step
+from kaitu.core.text import MOST_SHOWN, digest, one_line
+
+
+def occupied(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """A job is left to its end; only the pull of what is no longer wanted gives way."""
+    running = facts.releases.running
+    return running is not None and (running.kind != "pull" or running.key == want.key)
+
+
+def restore_due(facts: ComposeFacts) -> bool:
+    """A release failed, and whoever should have brought back the one before was cut off."""
+    held = facts.releases.held
+    return held is not None and held.then == "due"
+
+
+def held(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """This release, or newer images of it, failed here; and nobody asks for another try."""
+    hold = facts.releases.held
+    if hold is None or hold.name == want.requests.retry:
+        return False
+    return hold.key == want.key and hold.env_same
+
+
+def differs(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> tuple[str, ...]:
+    """What is not as the release says, as items of drift; empty when nothing is due."""
+    known, record = facts.releases, facts.releases.record
+    items = [FILE] if known.file != digest(want.content) else []
+    items += [name for name, state in env.states.items() if state != "same"]
+    if items:
+        return tuple(items)
+    if known.pending or (record and (record.key != want.key or not record.env_same)):
+        return ("release",)
+    if record is None and not _runs_as_written(want, facts):
+        return ("release",)
+    return _unpinned(want, facts)
+
+
+def _unpinned(want: ComposeWant, facts: ComposeFacts) -> tuple[str, ...]:
+    """Pinned services that run another image than the one that was verified."""
+    record = facts.releases.record
+    verified = record.services if record else {}
+    pins = {service for service, _ in want.pins}
+    ours = facts.engine.of(want.directory)
+    off = (c.service for c in ours if verified.get(c.service, c.image_id) != c.image_id)
+    return tuple(f"image of {service}" for service in off if service in pins)
+
+
+def _runs_as_written(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """A living node without a record: the node's own compose would change nothing on it."""
+    known, ours = facts.releases, facts.engine.of(want.directory)
+    return (
+        bool(known.hashes)
+        and not want.pins
+        and not down(want, facts)
+        and all(c.config_hash == known.hashes.get(c.service, c.config_hash) for c in ours)
+        and all(known.images.get(c.image) == c.image_id for c in ours)
+    )
+
+
+def restore(want: ComposeWant, facts: ComposeFacts) -> Plan:
+    if jobs.resting(facts.releases.result("restore", want.key)):
+        return ()
+    text = "bring back what ran before the release that failed"
+    return (Step(text, job(want, "restore"), Disrupts.SERVICES, item="release"),)
+
+
+def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan:
+    """Pull, then go up; what failed is tried again after a pause, by the node's own clock."""
+    known, hold = facts.releases, facts.releases.held
+    retried = hold is not None and hold.name == want.requests.retry
+    kinds = ("pull",) if retried else ("pull", "up")
+    if any(jobs.resting(known.result(kind, want.key)) for kind in kinds):
+        return ()
+    item = one_line(", ".join(items), MOST_SHOWN)
+    kind = "changed" if known.record else "missing"
+    about = f"release {want.version}" + (f": {item}" if items != ("release",) else "")
+    if not _has_images(want, facts):
+        return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind),)
+    text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
+    new = "" if known.record and known.record.key == want.key else want.key
+    return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new),)
+
+
+def _has_images(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """Pulled for this input, or there since the same release was verified with other variables."""
+    known, record = facts.releases, facts.releases.record
+    if jobs.good(known.result("pull", want.key)):
+        return True
+    moved = known.result("up", want.key)
+    gone = moved is not None and moved.code == "ENOTPULLED"
+    return record is not None and record.key == want.key and not gone
+
+
+def remember(want: ComposeWant, facts: ComposeFacts) -> Plan:
+    """What runs is what is wanted: once the node is ours, that is written down."""
+    if not facts.owned or want.observed:
+        return ()
+    if jobs.resting(facts.releases.result("record", want.key)):
+        return ()
+    return (Step(f"record that release {want.version} runs", job(want, "record")),)
+
+
+def repair(want: ComposeWant, facts: ComposeFacts) -> Plan:
+    names = down(want, facts)
+    if not names or jobs.resting(facts.releases.result("repair", want.key)):
+        return ()
+    item, command = one_line(", ".join(names), MOST_SHOWN), job(want, "repair", names)
+    return (Step(f"start {item}", command, Disrupts.SERVICES, item=item, kind="stopped"),)
+
+
+def down(want: ComposeWant, facts: ComposeFacts) -> tuple[str, ...]:
+    """The services without a container, or with one that stopped and stays so."""
+    ours = facts.engine.of(want.directory)
+    there = {container.service for container in ours}
+    stopped = {c.service for c in ours if c.stopped and not _ended_well(want, c)}
+    return tuple(name for name in want.file.services if name not in there or name in stopped)
+
+
+def _ended_well(want: ComposeWant, container: Container) -> bool:
+    return container.service in want.file.once and container.exit_code == 0
+
+
+def refresh_due(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """Tags were not pulled since the schedule or a person said so, or what failed is retried."""
+    last, hold = facts.releases.refreshed, facts.releases.held
+    if hold and hold.key == want.key != hold.name == want.requests.retry:
+        return True
+    if last is None:
+        return want.due > 0 or want.asked != "-"
+    return want.due > last.at or want.asked not in {"-", last.request}
+
+
+def refresh(want: ComposeWant, facts: ComposeFacts) -> Plan:
+    """Pull the tags of the release that runs; where an image is newer, the next visit goes up."""
+    known = facts.releases
+    if known.moved and known.moved.key == want.key:
+        if jobs.resting(known.result("up", want.key)):
+            return ()
+        text, command = f"update the images of release {want.version}", job(want, "up")
+        release = known.moved.name
+        return (Step(text, command, Disrupts.SERVICES, item="images", release=release),)
+    if not refresh_due(want, facts) or jobs.resting(known.result("pull", want.key)):
+        return ()
+    release = want.requests.retry
+    text = f"pull the images of release {want.version} anew"
+    return (Step(text, job(want, "pull"), release=release),)

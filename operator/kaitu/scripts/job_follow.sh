@@ -1,0 +1,160 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# From the swap to a known end, for the job: gate, up, verification; then the record, or the way back.
+up() { # up SECONDS WORD...
+    seconds=$1
+    shift
+    complaint=$(live "$seconds" up -d --pull never --no-build --remove-orphans=false "$@" 2>&1)
+}
+
+pass_gate() { # the gate services alone; while they are not well nothing else is touched
+    [ -n "$gate" ] || return 0
+    phase gate
+    # shellcheck disable=SC2086 # names are words
+    up $((gate_seconds + 120)) --no-deps --wait --wait-timeout "$gate_seconds" $gate && return 0
+    docker_answers
+    # shellcheck disable=SC2086
+    assess $gate && bad=${gate%% *}
+    fail EGATE "$bad"
+}
+
+stop_leavers() { # services of our last record that the file lacks: stopped first, removed at the end
+    leavers=''
+    [ -s "$KAITU_STATE/record" ] || return 0
+    leavers=$(containers_beyond "$(awk 'NR > 1 { print $1 }' "$KAITU_STATE/record")")
+    # shellcheck disable=SC2086
+    [ -z "$leavers" ] || docker_do 120 stop $leavers >/dev/null
+}
+
+remove_leavers() {
+    # shellcheck disable=SC2086
+    [ -z "$leavers" ] || docker_do 60 rm $leavers >/dev/null
+}
+
+containers_beyond() { # containers_beyond NAMES: of those services that are not among `services`
+    for service in $1; do
+        case " $(echo $services) " in
+        *" $service "*) ;;
+        *) containers_of "$service" ;;
+        esac
+    done
+}
+
+containers_of() { # containers_of SERVICE: ids, on one line
+    echo $(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1")
+}
+
+# A line per container: SERVICE STATE HEALTH EXIT POLICY RESTARTS IMAGE-ID ID-OF-ITS-TAG; a service
+# without one says absent.
+survey() { # survey SERVICE...
+    for service in "$@"; do
+        ids=$(containers_of "$service")
+        [ -n "$ids" ] || echo "$service absent - - - 0 - -"
+        for id in $ids; do
+            set -- $(docker_do 10 inspect --type container --format "$survey_format" "$id")
+            [ $# -eq 7 ] || continue
+            echo "$service $1 $2 $3 $4 $5 $6 $(docker_do 10 image inspect --format '{{.Id}}' "$7")"
+        done
+    done
+}
+survey_format='{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.RestartCount}} {{.Image}} {{.Config.Image}}'
+
+# Sets `bad` to the first service that is not as it should be; succeeds if there is none. One that is
+# never restarted and has ended well is as it should be. A repair takes the images as they are: a tag
+# that somebody moved is no fault of what runs.
+assess() {
+    sight=$(survey "$@")
+    bad=$(printf '%s\n' "$sight" | awk -v any="$([ "$kind" != repair ] || echo 1)" '
+        $2 == "running" && ($3 == "-" || $3 == "healthy") && (any || $7 == $8) { next }
+        $2 == "exited" && $4 == 0 && $5 == "no" { next }
+        { print $1; exit }')
+    [ -z "$bad" ]
+}
+
+settle() { # settle SERVICE...: all well, and none was restarted for five seconds; else `bad` says who
+    deadline=$(($(now) + gate_seconds)) before=
+    while :; do
+        if assess "$@" && [ "$sight" = "$before" ]; then return 0; fi
+        [ "$(now)" -lt "$deadline" ] || [ -z "$before" ] || break # a slow node gets two looks as well
+        before=$sight
+        [ -n "$bad" ] && sleep 1 || sleep 5
+    done
+    [ -n "$bad" ] || bad=$(restless)
+    return 1
+}
+
+restless() { # the first service whose line moved
+    printf '%s\n%s\n' "$before" "$sight" | sort | uniq -u | awk '{ print $1; exit }'
+}
+
+verified_before() { # this very release was verified here once: the node broke, not the release
+    [ -s "$KAITU_STATE/record" ] && read -r old_key _ _ old_mac <"$KAITU_STATE/record" &&
+        [ "$old_key $old_mac" = "$key $sealed" ]
+}
+
+# fail CODE SERVICE: what was begun did not work. The release of before comes back, and this one is not
+# tried again on this node until something of it changes. The held line is written first: whatever ends
+# this job from here on, the next visit knows what is due.
+fail() {
+    if verified_before && [ ! -s "$job/moved" ]; then finish EREPAIR "${2:--}"; fi # still pending: tried again
+    docker_stayed
+    then=due
+    [ "$on_failure" = restore ] || then=kept
+    [ -s "$job/before.images" ] || then=none
+    name=$key
+    [ ! -s "$job/moved" ] || name=$(cut -d ' ' -f 2 "$job/moved")
+    set_held "$name $sealed $1 ${2:--}" "$then"
+    log_update "$1" "${2:--}"
+    [ "$then" != due ] || bring_back
+    finish "$1" "${2:--}"
+}
+
+set_held() { # set_held WORDS due|restored|failed|kept|none
+    held=$1
+    kept held "$held $2 $base"
+}
+
+bring_back() { # file, managed lines and images of before, together
+    phase restore
+    joined=$(cat "$job/joined")
+    put_back
+    services=$(live 60 config --services)
+    leavers=$(containers_beyond "$joined")
+    # shellcheck disable=SC2086
+    [ -z "$leavers" ] || docker_do 120 stop $leavers >/dev/null
+    then=failed
+    if old_release; then then=restored; fi
+    docker_answers
+    remove_leavers
+    set_held "$held" "$then"
+    rm -f "$job/next" "$job/result.pull"
+    forget_before
+}
+
+old_release() { # up with it, by the same gate
+    [ -n "$services" ] || return 1
+    doors=''
+    for service in $gate; do
+        case " $(echo $services) " in
+        *" $service "*) doors="$doors $service" ;;
+        esac
+    done
+    # shellcheck disable=SC2086
+    [ -z "$doors" ] || up $((gate_seconds + 120)) --no-deps --wait --wait-timeout "$gate_seconds" $doors ||
+        return 1
+    up $((gate_seconds + 300)) || return 1
+    # shellcheck disable=SC2086
+    settle $services
+}
+
+keep_record() {
+    kept record "$key $version $file_sha $sealed
+$(printf '%s\n' "$sight" | awk '{ print $1, $7 }')"
+    log_update OK -
+    rm -f "$KAITU_STATE/held"
+    forget_before
+}
+
+log_update() { # log_update CODE SERVICE: the last ten ends of what was begun, the newest last
+    kept updates "$({ tail -n 9 "$KAITU_STATE/updates"; echo "$(now) $version $1 $2"; })"
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# Images by content, for the job. A tag is only moved when the stack moves to what it names: between
+# the pull and the swap it stays with what runs, so that a container that comes back comes back old.
+#
+# In the job's directory: next (KEY, then REFERENCE ID: what was pulled for it), tags (REFERENCE ID:
+# where tags belong while a pull goes on), moved (KEY NAME: the release that runs has newer images).
+# What a restore or the next swap needs has a tag of ours, so that nobody's prune takes it.
+wanted_images() { # lines SERVICE REFERENCE; the rest of what compose says stays in the pipe
+    staged 60 config | awk '
+        /^[^ ]/ { inside = ($0 == "services:") }
+        inside && /^  [^ ].*:$/ { service = $1; gsub(/["\047:]/, "", service) }
+        inside && /^    image: / { gsub(/["\047]/, "", $2); print service, $2 }'
+}
+
+id_of() {
+    docker_do 10 image inspect --format '{{.Id}}' "$1"
+}
+
+running_images() { # lines REFERENCE ID of the project's containers
+    ids=$(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project")
+    # shellcheck disable=SC2086 # ids are words
+    [ -z "$ids" ] || docker_do 10 inspect --type container --format '{{.Config.Image}} {{.Image}}' $ids | sort -u
+}
+
+tag() { # tag ID REFERENCE; a reference by content cannot be moved
+    case $2 in
+    *@* | sha256:*) return 0 ;;
+    esac
+    [ "$(id_of "$2")" = "$1" ] || docker_do 10 tag "$1" "$2"
+}
+
+tag_all() { # tag_all: the lines REFERENCE ID on stdin
+    while read -r reference id; do [ -z "$id" ] || tag "$id" "$reference" || return 1; done
+}
+
+tags_back() { # what a pull has moved, back to what runs
+    [ ! -s "$job/tags" ] || { tag_all <"$job/tags" && rm -f "$job/tags"; }
+}
+
+note_tags() { # before the pull: each reference with what runs of it, or else with what is here
+    running=$(running_images)
+    noted=$(printf '%s\n' "$wanted" | while read -r _ reference; do
+        id=$(printf '%s\n' "$running" | awk -v it="$reference" '$1 == it { print $2; exit }')
+        [ -n "$id" ] || id=$(id_of "$reference") || continue
+        echo "$reference $id"
+    done | sort -u)
+    rm -f "$job/next" "$job/moved" "$job/tags"
+    [ -z "$noted" ] || jot tags "$noted" || finish ENOSPC "$job"
+}
+
+note_next() { # after the pull: what was pulled, by content
+    pulled=$(here)
+    image=$(printf '%s\n' "$pulled" | awk 'NF == 1 { print; exit }')
+    [ -z "$image" ] || { docker_answers; finish EPULL "$image"; }
+    jot next "$key
+$pulled" || finish ENOSPC "$job"
+    keep_images next "$pulled"
+    note_moved
+}
+
+here() { # lines REFERENCE ID of what the staged files ask for, as far as it is on the node
+    printf '%s\n' "$wanted" | while read -r service reference; do
+        [ -z "$reference" ] ||
+            echo "$reference $(id_of "$(pinned "$service" "$reference" || echo "$reference")")"
+    done | sort -u
+}
+
+# When the release that runs has newer images, that is a change with a name of its own: if it fails, it is
+# this that is held, not the release.
+note_moved() {
+    verified_before || return 0
+    new=$(printf '%s\n' "$pulled" | awk -v tags="$job/tags" '
+        BEGIN { while ((getline line <tags) > 0) known[line] = 1 }
+        !($0 in known) && NF == 2')
+    [ -n "$new" ] || return 0
+    name=$(printf '%s\n' "$pulled" | sha256sum | cut -c1-16)
+    [ "$name" != "$(held_key)" ] || [ "$name" = "$retry" ] || {
+        rm -f "$job/next"
+        return 0
+    }
+    jot moved "$key $name" || finish ENOSPC "$job"
+    rm -f "$job/result.up" # how an earlier change ended says nothing of this one
+}
+
+held_key() {
+    [ ! -s "$KAITU_STATE/held" ] || cut -d ' ' -f 1 "$KAITU_STATE/held"
+}
+
+pinned() { # pinned SERVICE REFERENCE: the same repository by the digest of its pin; fails without one
+    for pin in $pins; do
+        case $pin in
+        "$1=sha256:"*) ;;
+        *) continue ;;
+        esac
+        repository=${2%%@*}
+        case ${repository##*/} in
+        *:*) repository=${repository%:*} ;;
+        esac
+        echo "$repository@${pin#*=}"
+        return 0
+    done
+    return 1
+}
+
+keep_images() { # keep_images next|before LINES: a tag of ours for each, and none for what was kept earlier
+    stale=$(docker_do 10 images --format '{{.Tag}}' "kaitu-$1")
+    for id in $(printf '%s\n' "$2" | awk 'NF == 2 { print substr($2, 8, 12) }'); do
+        docker_do 10 tag "$id" "kaitu-$1:$id"
+        stale=$(printf '%s\n' "$stale" | grep -vxF "$id")
+    done
+    for tag in $stale; do docker_do 20 rmi "kaitu-$1:$tag" >/dev/null; done
+}

@@ -1,0 +1,80 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# The pull of all images of the staged files, for the job. It disturbs nothing: the tags go back.
+pull_all() {
+    [ "$jitter" -eq 0 ] || { phase jitter && rest $(($(random) % (jitter + 1))); }
+    phase pull
+    note_tags
+    deadline=$(($(now) + 1800)) attempt=1
+    for service in $services; do
+        until pull_one; do
+            if [ "$attempt" -ge "$attempts" ] || [ $(($(now) + pause)) -ge "$deadline" ]; then
+                finish "$code" "$service"
+            fi
+            attempt=$((attempt + 1))
+            rest "$pause"
+        done
+        give_way
+    done
+    note_next
+    kept refreshed "$asked_at $asked"
+}
+
+pull_one() { # else sets `code`, and in `pause` the seconds to wait; ends where waiting is no use
+    left=$((deadline - $(now)))
+    [ "$left" -gt 5 ] || left=5
+    complaint=$(fetch "$left" 2>&1) && return 0
+    pull_code
+    case $code in
+    ENOIMAGE | ENOSPC) finish "$code" "$service" ;;
+    EPULL) pause=$((1 << attempt)) ;;
+    ERATELIMIT) pause=$(retry_after) ;;
+    esac
+    [ "$pause" -le 300 ] || pause=300
+    docker_answers
+    return 1
+}
+
+fetch() { # fetch SECONDS: the image of `service`, by its pin or by its tag
+    tagged=$(printf '%s\n' "$wanted" | awk -v it="$service" '$1 == it { print $2; exit }')
+    if reference=$(pinned "$service" "$tagged"); then
+        docker_do "$1" pull -q "$reference" && tag "$(id_of "$reference")" "$tagged"
+    else
+        staged "$1" pull -q "$service"
+    fi
+}
+
+pull_code() {
+    case $complaint in
+    *toomanyrequests* | *'Too Many Requests'* | *' 429 '*) code=ERATELIMIT ;;
+    *'manifest unknown'* | *'not found'* | *'access denied'* | *'denied:'*) code=ENOIMAGE ;;
+    *'no space left'* | *'No space left'* | *'quota exceeded'*) code=ENOSPC ;;
+    *) code=EPULL ;;
+    esac
+}
+
+retry_after() { # what the registry said, where Docker passes it on; else longer from time to time
+    told=$(printf %s "$complaint" | sed -n 's/.*[Rr]etry-[Aa]fter: *\([0-9][0-9]*\)\(\.[0-9]*\)\{0,1\}s.*/\1/p' | head -n 1)
+    echo $((${told:-$((5 << (attempt - 1)))} + 1))
+}
+
+rest() { # rest SECONDS, in pieces, so that it can give way
+    wake=$(($(now) + $1))
+    while :; do
+        give_way
+        pause=$((wake - $(now)))
+        [ "$pause" -gt 0 ] || return 0
+        [ "$pause" -le 2 ] || pause=2
+        sleep "$pause"
+    done
+}
+
+give_way() { # start_job.sh asks for it: another release is wanted by now, and a pull changes nothing
+    [ -e "$job/stop" ] || return 0
+    tags_back
+    rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml" "$job/result.$kind"
+    exit 0
+}
+
+random() {
+    od -An -N3 -tu4 /dev/urandom | tr -d ' \n'
+}

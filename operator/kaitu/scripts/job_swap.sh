@@ -1,0 +1,85 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# The swap of file, .env and tags, and the way back, for the job.
+#
+# What a restore needs is in the job's directory from before the first byte is changed until the end is
+# known: before.env, before.yml, before.images (written last: with it the three are whole) and joined,
+# the services of what was begun since. Only the first swap since the last good end writes it.
+images_ready() { # nothing may be missing when the swap begins
+    if [ "$(head -n 1 "$job/next")" = "$key" ]; then
+        next=$(sed 1d "$job/next")
+    else
+        next=$(here)
+    fi
+    image=$(printf '%s\n' "$next" | while read -r reference id; do
+        id_of "${id:--}" >/dev/null || { echo "$reference" && break; }
+    done)
+    [ -n "$image" ] || return 0
+    docker_answers
+    rm -f "$job/result.pull" "$job/next"
+    finish ENOTPULLED "$image"
+}
+
+swap() { # under the lock; a mark before the first byte says that it has begun
+    phase swap
+    hold
+    into "$directory"
+    env_recover
+    env_copy
+    save_before
+    jot joined "$(cat "$job/joined") $(echo $services)" || finish ENOSPC "$job"
+    jot pending "$key" || finish ENOSPC "$job"
+    rm -f "$KAITU_STATE/held"
+    write_env merge_env "$job/env.want"
+    write_compose "$job/docker-compose.yml"
+    printf '%s\n' "$next" | tag_all || finish EDOCKER
+    unlock
+}
+
+save_before() {
+    [ ! -s "$job/pending" ] || return 0
+    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
+    look docker-compose.yml
+    images=$(running_images)
+    if [ "$current" = absent ] || [ -z "$images" ]; then return 0; fi
+    before_env "$copy" "$job/env.want" "$job/before.env" || finish EWRITE "$job"
+    cat ./docker-compose.yml >"$job/before.yml" || finish ENOSPC "$job"
+    flush_file "$job/before.env"
+    flush_file "$job/before.yml"
+    jot before.images "$images" || finish ENOSPC "$job"
+    keep_images before "$images"
+}
+
+write_env() { # write_env merge_env|undo_env LINES
+    env_copy
+    env_draft
+    "$1" "$copy" "$2" "$draft" || finish "$code"
+    [ "$(digest "$draft")" != "$seen" ] || return 0
+    flush_file "$draft"
+    replace_env
+}
+
+write_compose() { # write_compose FILE
+    sum=$(digest "$1") || finish EREAD docker-compose.yml
+    look docker-compose.yml
+    [ "$current" != "$sum" ] || return 0
+    begin 644
+    complaint=$(cat "$1" 2>&1 >"$draft") || refuse "$complaint"
+    flush_file "$draft"
+    publish docker-compose.yml "$sum"
+}
+
+put_back() {
+    hold
+    into "$directory"
+    env_recover
+    write_env undo_env "$job/before.env"
+    write_compose "$job/before.yml"
+    tag_all <"$job/before.images" || finish EDOCKER
+    unlock
+}
+
+forget_before() { # the end is known: what was begun is over
+    rm -f "$job/pending" "$job/moved"
+    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
+    flushed "$job"
+}
