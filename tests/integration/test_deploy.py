@@ -109,7 +109,7 @@ def test_a_hold_ends_with_the_input(visitor: Visitor, node: Node) -> None:
 
     visitor.settle(compose=release("v3-sick"), env=variables(K2OC_PORT="10003"))
 
-    assert any(text.startswith("finish release v3-sick") for text in visitor.log[done:])
+    assert any(text.startswith("deploy release v3-sick") for text in visitor.log[done:])
 
 
 def test_a_service_that_crashes_is_named_and_held(visitor: Visitor) -> None:

@@ -30,6 +30,7 @@ class Visitor:
     user: str = "ubuntu"
     adopt: bool = False
     requests: Requests = NOTHING_ASKED
+    brake: int = 1
     log: list[str] = field(default_factory=list)
 
     def visit(self, **sections: Any) -> Visit:
@@ -43,7 +44,7 @@ class Visitor:
             seen = self.visit(**sections)
             return None if schedule.going_on(seen) else seen
 
-        return until(rested, seconds, f"rest of {self.node.name}")
+        return until(rested, seconds, f"rest of {self.node.name}", pause=0.7)
 
     async def _visit(self, sections: dict[str, Any]) -> Visit:
         node = self.node
@@ -53,7 +54,10 @@ class Visitor:
         wanted = desired(node, sections, self.requests)
         try:
             found = await visit(
-                manage(ASPECTS.values(), wanted), wanted, connection, orders(self.adopt)
+                manage(ASPECTS.values(), wanted),
+                wanted,
+                connection,
+                orders(self.adopt, self.brake),
             )
         finally:
             connection.close()
@@ -76,14 +80,14 @@ def desired(node: Node, sections: dict[str, Any], requests: Requests = NOTHING_A
     return Desired("fleet", "node-1", present, {}, FOLDER, requests=requests)
 
 
-def orders(adopt: bool) -> Orders:
+def orders(adopt: bool, limit: int) -> Orders:
     async def announce(_: str) -> bool:
         return True
 
     return Orders(
         identity=WHO,
         claims=Claims(adopt=adopt),
-        brake=Brake(("fleet", "node-1"), Slots(lambda: 1)),
+        brake=Brake(("fleet", "node-1"), Slots(lambda: limit)),
         may_write=lambda: True,
         announce=announce,
         superseded=lambda: False,

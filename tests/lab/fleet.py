@@ -123,7 +123,7 @@ def wait(
         return last if check(last) else None
 
     try:
-        return until(attempt, timeout, f"{what} of {name}")
+        return until(attempt, timeout, f"{what} of {name}", pause=0.3)
     except Exception as error:
         error.add_note(repr(last))
         raise

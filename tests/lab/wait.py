@@ -17,8 +17,12 @@ class TooLate(LabError):
     """The deadline passed; carries what was waited for and the last thing seen."""
 
 
-def until(check: Callable[[], T | None], timeout: float, what: str) -> T:
-    """Poll `check` until it is truthy, and return its value; LabError and OSError mean not yet."""
+def until(check: Callable[[], T | None], timeout: float, what: str, pause: float = PAUSE) -> T:
+    """Poll `check` until it is truthy, and return its value; LabError and OSError mean not yet.
+
+    A check that is a program of its own should be given a longer `pause`: polling it costs as
+    much as what it waits for.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value, seen = _attempt(check)
@@ -26,7 +30,7 @@ def until(check: Callable[[], T | None], timeout: float, what: str) -> T:
             return value
         if time.monotonic() > deadline:
             raise TooLate(f"no {what} within {timeout:g} s; last seen: {seen}")
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 def _attempt(check: Callable[[], T | None]) -> tuple[T | None, str]:

@@ -1,0 +1,217 @@
+"""A release that fails: what ran before comes back, by the node itself; the new one is held."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from integration.visits import Visitor, compose, release, variables
+from kaitu.core.outcome import State
+from kaitu.core.reasons import Reason
+from kaitu.engine.visit import Visit
+from lab.fleet import provision
+from lab.node import Node
+from lab.registry import Registry
+from lab.stack import FOLDER, OLD_STACK, stack
+from lab.wait import until
+
+ENV = variables(K2OC_PORT="10001", K2_LOG_LEVEL="info")
+STATE = "/var/lib/kaitu-operator"
+LIVING = "{{.Name}} {{.State.StartedAt}} {{.State.Status}} {{.Config.Image}} {{.Image}}"
+JOB = f"flock -n {STATE}/job.lock true || cat {STATE}/job/state 2>/dev/null"
+KILL = f"pkill -9 -f '{STATE}/job/script job'; pkill -9 -f 'compose -p'"
+STACK = {"k2-oc", "k2-sidecar", "k2v4-slave", "k2v5"}
+Living = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a restore must bring back to the byte, and what it must not touch."""
+
+    files: tuple[str, str]
+    living: Living
+    kept: frozenset[str]
+
+    @classmethod
+    def of(cls, node: Node) -> "Sight":
+        files = node.read(f"{FOLDER}/docker-compose.yml"), node.read(f"{FOLDER}/.env")
+        kept = frozenset(node.run("docker network ls -q; docker volume ls -q").split())
+        return cls(files, living(node), kept)
+
+    @property
+    def images(self) -> dict[str, str]:
+        return {name: image for name, (*_, image) in self.living.items()}
+
+    def assert_back(self, node: Node, *, touched: set[str]) -> None:
+        now = Sight.of(node)
+        assert (now.files, now.images) == (self.files, self.images)
+        assert now.kept >= self.kept, "a network or a volume was removed"
+        assert {state for _, state, *_ in now.living.values()} == {"running"}
+        assert {n for n in self.living if self.living[n][0] != now.living[n][0]} == touched
+
+
+def living(node: Node) -> Living:
+    """Name of each container to when it started, its state, its tag and the image by content."""
+    lines = node.run(f"docker ps -aq | xargs -r docker inspect -f '{LIVING}'").splitlines()
+    return {name.lstrip("/"): rest for name, *rest in map(str.split, lines)}
+
+
+def assert_held(found: Visit, reason: Reason, text: str) -> str:
+    """What is held, by name; the message says both what failed and what became of it."""
+    one = compose(found)
+    assert (one.state, one.reason) == (State.FAILED, reason), one
+    assert text in one.message
+    return str(one.report["held"])
+
+
+@pytest.fixture(scope="module")
+def first(node: Node, pushed: Registry) -> Visitor:
+    pushed.behave()
+    provision(node)
+    return Visitor(node)
+
+
+@pytest.fixture
+def visitor(first: Visitor, registry: Registry) -> Visitor:
+    """Whatever was before: v1 runs, and no try has to wait."""
+    first.node.run(f"touch -c -d '1 hour ago' {STATE}/job/result.*", check=False)
+    found = first.settle(compose=release("v1"), env=ENV)
+    assert {one.state for one in found.outcomes.values()} == {State.IN_SYNC}, found.outcomes
+    return Visitor(first.node)
+
+
+@pytest.fixture
+def before(visitor: Visitor) -> Sight:
+    return Sight.of(visitor.node)
+
+
+def until_phase(visitor: Visitor, phase: str, **sections: Any) -> None:
+    """Visit until a job is in this phase; from then on nobody visits."""
+
+    def there() -> bool:
+        state = visitor.node.run(f"{JOB} || :").split()
+        if state[2:] == [phase]:
+            return True
+        if not state:
+            visitor.visit(**sections)
+        return False
+
+    until(there, 120, f"phase {phase}")
+
+
+def idle(node: Node) -> None:
+    until(lambda: not node.run(f"{JOB} || :").split(), 120, "end of the job")
+
+
+def test_a_gate_that_stays_shut(visitor: Visitor, node: Node, before: Sight) -> None:
+    sick = variables(K2OC_PORT="10002", K2_LOG_LEVEL="debug", K2_ANTI_QUIC="true")
+
+    found = visitor.settle(compose=release("v3-sick"), env=sick)
+
+    assert_held(found, Reason.GATE_FAILED, "k2-sidecar did not get healthy")
+    assert "runs again" in compose(found).message
+    before.assert_back(node, touched={"k2-sidecar"})
+    assert compose(found).report["compose"]["version"] == "v1"
+    done = list(visitor.log)
+    visitor.settle(compose=release("v3-sick"), env=sick)
+    assert visitor.log == done, "what is held was tried again"
+
+
+def test_a_crash_behind_the_gate_comes_back_without_anybody_watching(
+    visitor: Visitor, node: Node, before: Sight
+) -> None:
+    crash = release("crash", stack("v1").replace("k2v5:v1", "k2v5:v3-crash"))
+    until_phase(visitor, "verify", compose=crash, env=ENV)
+
+    idle(node)
+
+    before.assert_back(node, touched={"k2v5"})
+    found = visitor.settle(compose=crash, env=ENV)
+    assert_held(found, Reason.VERIFY_FAILED, "k2v5 does not run as the release says")
+
+
+def test_a_port_that_is_taken(visitor: Visitor, node: Node, before: Sight) -> None:
+    taken = variables(K2OC_PORT="443", K2_LOG_LEVEL="info")  # where k2v5 listens, on the host
+
+    found = visitor.settle(compose=release("v1"), env=taken)
+
+    assert_held(found, Reason.UP_FAILED, "runs again")
+    before.assert_back(node, touched={"k2-oc"})
+
+
+def test_the_generation_before_comes_back(visitor: Visitor, node: Node, before: Sight) -> None:
+    old = stack("v1", OLD_STACK).replace("k2-slave:v1", "k2-slave:v3-crash")
+
+    found = visitor.settle(compose=release("old", old), env=ENV)
+
+    assert_held(found, Reason.VERIFY_FAILED, "k2-slave does not run")
+    before.assert_back(node, touched={"k2v5", "k2v4-slave", "k2-oc", "k2-sidecar"})
+
+
+@pytest.mark.parametrize("how", ["killed", "rebooted"])
+def test_a_restore_that_is_cut_off_is_finished(
+    visitor: Visitor, node: Node, before: Sight, how: str
+) -> None:
+    until_phase(visitor, "restore", compose=release("v3-sick"), env=ENV)
+    if how == "killed":
+        node.run(KILL, check=False)
+    else:
+        node.reboot()
+
+    found = visitor.settle(compose=release("v3-sick"), env=ENV)
+
+    assert_held(found, Reason.GATE_FAILED, "runs again")
+    assert "bring back what ran before the release that failed" in visitor.log
+    before.assert_back(node, touched=STACK if how == "rebooted" else {"k2-sidecar"})
+
+
+def test_a_release_that_is_killed_at_its_gate_still_comes_back(
+    visitor: Visitor, node: Node, before: Sight
+) -> None:
+    until_phase(visitor, "gate", compose=release("v3-sick"), env=ENV)
+    node.run(KILL, check=False)
+    node.run(f"touch -d '1 hour ago' {STATE}/job/result.*")
+
+    found = visitor.settle(compose=release("v3-sick"), env=ENV)
+
+    assert_held(found, Reason.GATE_FAILED, "runs again")
+    before.assert_back(node, touched={"k2-sidecar"})
+
+
+def test_hold_leaves_all_as_it_is(visitor: Visitor, node: Node, before: Sight) -> None:
+    kept = release("v3-sick", onFailure="Hold")
+
+    found = visitor.settle(compose=kept, env=ENV)
+
+    assert_held(found, Reason.GATE_FAILED, "left as it is (onFailure: Hold)")
+    assert living(node)["k2-sidecar"][2].endswith(":v3-sick")
+    assert "v3-sick" in node.read(f"{FOLDER}/docker-compose.yml")
+    assert "version" not in compose(found).report["compose"]
+    visitor.settle(compose=release("v1"), env=ENV)
+    before.assert_back(node, touched={"k2-sidecar"})
+
+
+def test_a_first_release_has_nothing_to_go_back_to(visitor: Visitor, node: Node) -> None:
+    node.run(f"docker ps -aq | xargs docker rm -f >/dev/null; rm -f {STATE}/record")
+
+    found = visitor.settle(compose=release("v3-sick"), env=ENV)
+
+    assert_held(found, Reason.GATE_FAILED, "nothing ran before it")
+    assert set(living(node)) == {"k2-sidecar"}
+
+
+def test_a_disk_that_is_full_during_the_pull(visitor: Visitor, node: Node, before: Sight) -> None:
+    node.run("docker images -q '*/*:v2' | xargs -r docker rmi -f >/dev/null")
+    place = "/var/lib/docker/tmp"
+    node.run(f"mount -t tmpfs -o size=64k none {place} && cat /dev/zero >{place}/full || :")
+    try:
+        found = visitor.settle(compose=release("v2"), env=ENV)
+        assert compose(found).reason is Reason.NO_SPACE
+        before.assert_back(node, touched=set())
+    finally:
+        node.run(f"umount {place}")
+    node.run(f"touch -d '1 hour ago' {STATE}/job/result.*")
+
+    visitor.settle(compose=release("v2"), env=ENV)
+
+    assert {image.rpartition(":")[2] for _, _, image, _ in living(node).values()} == {"v2"}
