@@ -112,6 +112,52 @@ def gate_timeout(s: Stage) -> None:
     assert "k2-sidecar" in s.says("InSync", "GateFailed")
 
 
+def on_failure(s: Stage) -> None:
+    update = {"onFailure": "Hold", "gate": {"timeout": "1s"}}
+    s.edit(compose={"version": "late", "update": update})
+    assert "onFailure: Hold" in s.says("InSync", "GateFailed")
+
+
+def _pinned(service: str) -> dict[str, Any]:
+    return {"version": "1.1.0", "images": [{"service": service, "digest": f"sha256:{'0' * 64}"}]}
+
+
+def pin_service(s: Stage) -> None:
+    s.edit(compose=_pinned("nobody"))
+    assert "nobody" in s.says("InSync", "InvalidSpec")
+
+
+def pin_digest(s: Stage) -> None:
+    s.edit(compose=_pinned("k2-oc"))
+    assert "k2-oc" in s.says("InSync", "ImageNotFound")
+
+
+def _every_minute(jitter: str) -> dict[str, Any]:
+    return {"version": "1.1.0", "autoUpdate": {"schedule": "* * * * *", "jitter": jitter}}
+
+
+def _pulls(s: Stage) -> None:
+    s.registry.behave()
+    until(lambda: s.registry.stats()["manifests"], 180, "pull by schedule")
+
+
+def auto_schedule(s: Stage) -> None:
+    s.edit(compose=_every_minute("0s"))
+    _pulls(s)
+
+
+def auto_jitter(s: Stage) -> None:
+    s.move(compose=_every_minute("0s"))
+    _pulls(s)
+    s.move(compose=_every_minute("12h"))
+    s.registry.behave()
+    before = s.visits()
+    until(lambda: s.visits() > before + 1, 120, "another visit")
+    assert not s.registry.stats()["manifests"], "its place in twelve hours is not now"
+    s.edit(compose=_every_minute("0s"))
+    _pulls(s)
+
+
 # ------------------------------------------------------------------------------------------ env
 
 
@@ -158,6 +204,11 @@ ROWS: Rows = {
     "compose.update.jitter": jitter,
     "compose.update.gate.services[]": gate_services,
     "compose.update.gate.timeout": gate_timeout,
+    "compose.update.onFailure": on_failure,
+    "compose.images[].service": pin_service,
+    "compose.images[].digest": pin_digest,
+    "compose.autoUpdate.schedule": auto_schedule,
+    "compose.autoUpdate.jitter": auto_jitter,
     "env.mode": env_mode,
     "env.vars[].name": env_name,
     "env.vars[].value": env_value,
