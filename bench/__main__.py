@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import release
 from bench.probe import warm_round_trips
 from lab import fleet
 from lab.audit import mark, requests
@@ -40,6 +41,7 @@ def main() -> None:
         bench = _set_up(lab)
         for measure in (_edit, _mend, _visit_cpu, _round_trips, _memory):
             measure(bench)
+        release.measure(lab, bench.cluster, _say)
 
 
 def _set_up(lab: Lab) -> Bench:

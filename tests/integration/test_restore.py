@@ -50,6 +50,11 @@ class Sight:
         assert {n for n in self.living if self.living[n][0] != now.living[n][0]} == touched
 
 
+def sick(name: str, **update: Any) -> dict[str, Any]:
+    """A release of its own for each test: what failed once stays held."""
+    return release(name, stack("v3-sick") + f"# {name}\n", **update)
+
+
 def living(node: Node) -> Living:
     """Name of each container to when it started, its state, its tag and the image by content."""
     lines = node.run(f"docker ps -aq | xargs -r docker inspect -f '{LIVING}'").splitlines()
@@ -104,16 +109,16 @@ def idle(node: Node) -> None:
 
 
 def test_a_gate_that_stays_shut(visitor: Visitor, node: Node, before: Sight) -> None:
-    sick = variables(K2OC_PORT="10002", K2_LOG_LEVEL="debug", K2_ANTI_QUIC="true")
+    debug = variables(K2OC_PORT="10002", K2_LOG_LEVEL="debug", K2_ANTI_QUIC="true")
 
-    found = visitor.settle(compose=release("v3-sick"), env=sick)
+    found = visitor.settle(compose=sick("shut"), env=debug)
 
     assert_held(found, Reason.GATE_FAILED, "k2-sidecar did not get healthy")
     assert "runs again" in compose(found).message
     before.assert_back(node, touched={"k2-sidecar"})
     assert compose(found).report["compose"]["version"] == "v1"
     done = list(visitor.log)
-    visitor.settle(compose=release("v3-sick"), env=sick)
+    visitor.settle(compose=sick("shut"), env=debug)
     assert visitor.log == done, "what is held was tried again"
 
 
@@ -152,13 +157,13 @@ def test_the_generation_before_comes_back(visitor: Visitor, node: Node, before: 
 def test_a_restore_that_is_cut_off_is_finished(
     visitor: Visitor, node: Node, before: Sight, how: str
 ) -> None:
-    until_phase(visitor, "restore", compose=release("v3-sick"), env=ENV)
+    until_phase(visitor, "restore", compose=sick(how), env=ENV)
     if how == "killed":
         node.run(KILL, check=False)
     else:
         node.reboot()
 
-    found = visitor.settle(compose=release("v3-sick"), env=ENV)
+    found = visitor.settle(compose=sick(how), env=ENV)
 
     assert_held(found, Reason.GATE_FAILED, "runs again")
     assert "bring back what ran before the release that failed" in visitor.log
@@ -168,18 +173,18 @@ def test_a_restore_that_is_cut_off_is_finished(
 def test_a_release_that_is_killed_at_its_gate_still_comes_back(
     visitor: Visitor, node: Node, before: Sight
 ) -> None:
-    until_phase(visitor, "gate", compose=release("v3-sick"), env=ENV)
+    until_phase(visitor, "gate", compose=sick("cut"), env=ENV)
     node.run(KILL, check=False)
     node.run(f"touch -d '1 hour ago' {STATE}/job/result.*")
 
-    found = visitor.settle(compose=release("v3-sick"), env=ENV)
+    found = visitor.settle(compose=sick("cut"), env=ENV)
 
     assert_held(found, Reason.GATE_FAILED, "runs again")
     before.assert_back(node, touched={"k2-sidecar"})
 
 
 def test_hold_leaves_all_as_it_is(visitor: Visitor, node: Node, before: Sight) -> None:
-    kept = release("v3-sick", onFailure="Hold")
+    kept = sick("kept", onFailure="Hold")
 
     found = visitor.settle(compose=kept, env=ENV)
 
@@ -194,7 +199,7 @@ def test_hold_leaves_all_as_it_is(visitor: Visitor, node: Node, before: Sight) -
 def test_a_first_release_has_nothing_to_go_back_to(visitor: Visitor, node: Node) -> None:
     node.run(f"docker ps -aq | xargs docker rm -f >/dev/null; rm -f {STATE}/record")
 
-    found = visitor.settle(compose=release("v3-sick"), env=ENV)
+    found = visitor.settle(compose=sick("first"), env=ENV)
 
     assert_held(found, Reason.GATE_FAILED, "nothing ran before it")
     assert set(living(node)) == {"k2-sidecar"}

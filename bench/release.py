@@ -1,0 +1,98 @@
+"""What a release costs: time over compose alone, and how long the front door is shut meanwhile."""
+
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from lab import fleet
+from lab.cluster import Cluster
+from lab.node import Node
+from lab.run import Lab
+from lab.stack import FOLDER, stack
+
+PORT, REPEATS, NAME = 443, 3, "release"
+VERSIONS = ("v2", "v1")
+Say = Callable[[str, str, str], None]
+
+
+def measure(lab: Lab, cluster: Cluster, say: Say) -> None:
+    """The same two releases in turn, by hand and by the operator, on one node with both pulled."""
+    node = _ready(lab, cluster)
+    restart, shut_restart = _timed(node, lambda: node.run("docker restart k2v5 >/dev/null"))
+    fleet.patch(cluster, NAME, suspend=True)
+    bare = [_timed(node, partial(_by_hand, node, tag)) for tag in VERSIONS * REPEATS]
+    fleet.patch(cluster, NAME, suspend=False)
+    ours = [_timed(node, partial(_by_us, cluster, tag)) for tag in VERSIONS * REPEATS]
+    took, alone = (statistics.median(seconds for seconds, _ in some) for some in (ours, bare))
+    say("one container restart", f"{restart:.1f} s", f"port {PORT} shut for {shut_restart:.1f} s")
+    say("release by compose pull && up -d", f"{alone:.1f} s", f"shut for {_shut(bare)}")
+    say("release by the operator, edit to Ready", f"{took:.1f} s", f"shut for {_shut(ours)}")
+    say("the operator's part of a release", f"{took - alone:.1f} s", "gate, proof and status")
+
+
+def _shut(some: list[tuple[float, float]]) -> str:
+    return f"{statistics.median(shut for _, shut in some):.1f} s"
+
+
+def _ready(lab: Lab, cluster: Cluster) -> Node:
+    lab.registry.push(*VERSIONS)
+    node = lab.node(NAME)
+    fleet.provision(node)
+    releases = [fleet.release(tag, stack(tag)) for tag in VERSIONS]
+    secret = {"name": "release-key"}
+    key = fleet.key_secret(node.keys.private)
+    key["metadata"]["name"] = secret["name"]
+    wanted = fleet.kaitu_node(NAME, node, compose={"version": "v1"}, interval="60s")
+    wanted["spec"]["connection"]["privateKeySecretRef"] = secret
+    cluster.apply(key, *releases, wanted)
+    fleet.wait_ready(cluster, NAME, 240)
+    return node
+
+
+def _by_hand(node: Node, tag: str) -> None:
+    node.write(f"{FOLDER}/docker-compose.yml", stack(tag))
+    node.run(f"cd {FOLDER} && docker compose pull -q && docker compose up -d", timeout=240)
+
+
+def _by_us(cluster: Cluster, tag: str) -> None:
+    fleet.patch(cluster, NAME, compose={"version": tag})
+
+    def there(seen: fleet.Seen) -> bool:
+        return seen.ready and seen.status["compose"].get("version") == tag
+
+    fleet.wait(cluster, NAME, there, 240, f"release {tag}")
+
+
+def _timed(node: Node, act: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that it took, and the longest time in which the port did not answer."""
+    with _watched(node) as longest:
+        began = time.monotonic()
+        act()
+        took = time.monotonic() - began
+    return took, longest[0]
+
+
+@contextmanager
+def _watched(node: Node) -> Iterator[list[float]]:
+    over, longest = threading.Event(), [0.0]
+
+    def watch() -> None:
+        last = time.monotonic()
+        while not over.wait(0.02):
+            try:
+                socket.create_connection((node.address, PORT), 0.5).close()
+                last = time.monotonic()
+            except OSError:
+                longest[0] = max(longest[0], time.monotonic() - last)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield longest
+    finally:
+        over.set()
+        thread.join()
