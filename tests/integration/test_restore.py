@@ -35,7 +35,9 @@ class Sight:
     @classmethod
     def of(cls, node: Node) -> "Sight":
         files = node.read(f"{FOLDER}/docker-compose.yml"), node.read(f"{FOLDER}/.env")
-        kept = frozenset(node.run("docker network ls -q; docker volume ls -q").split())
+        kept = frozenset(
+            node.run("docker network ls -q --filter type=custom; docker volume ls -q").split()
+        )
         return cls(files, living(node), kept)
 
     @property
