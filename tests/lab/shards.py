@@ -1,12 +1,13 @@
-"""Run the integration tests in two pytest processes side by side: most of their time is waiting.
+"""Run the integration tests in three pytest processes side by side: most of it is waiting.
 
 Usage: python -m lab.shards FOLDER [PYTEST-ARGUMENT...]. The first shard's output is shown as it
-comes, the second's when both have ended. Both have a lab of their own; runs do not meet.
+comes, that of the others when all have ended. Each has a lab of its own; runs do not meet.
 """
 
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 # Seconds of the files that take long, as measured on a quiet machine; the others take little.
@@ -26,9 +27,10 @@ LONG = {
     "test_guardrails.py": 60,
 }
 SHORT = 30
+SHARDS = 3
 
 
-def split(files: list[Path], count: int = 2) -> list[list[Path]]:
+def split(files: list[Path], count: int = SHARDS) -> list[list[Path]]:
     """The longest file first, each to the shard that has least."""
     shards: list[list[Path]] = [[] for _ in range(count)]
     loads = [0] * count
@@ -40,21 +42,22 @@ def split(files: list[Path], count: int = 2) -> list[list[Path]]:
 
 
 def main(folder: Path, *arguments: str) -> int:
-    first, second = split(sorted(folder.glob("test_*.py")))
     pytest = (sys.executable, "-m", "pytest", *arguments)
-    with tempfile.TemporaryFile("w+") as shown_later:
-        other = subprocess.Popen(
-            (*pytest, *map(str, second)), stdout=shown_later, stderr=subprocess.STDOUT
-        )
+    first, *others = ((*pytest, *map(str, one)) for one in split(sorted(folder.glob("test_*.py"))))
+    with ExitStack() as closing:
+        shown_later = [closing.enter_context(tempfile.TemporaryFile("w+")) for _ in others]
+        started = [
+            subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+            for command, file in zip(others, shown_later, strict=True)
+        ]
         try:
-            code = subprocess.run((*pytest, *map(str, first)), check=False).returncode
-            other_code = other.wait()
-        except KeyboardInterrupt:
-            other.wait()  # Ctrl-C reaches both; the other tidies up
-            raise
-        shown_later.seek(0)
-        print(shown_later.read(), flush=True)
-    return code or other_code
+            code = subprocess.run(first, check=False).returncode
+        finally:  # Ctrl-C reaches all; each tidies up
+            codes = [one.wait() for one in started]
+        for file in shown_later:
+            file.seek(0)
+            print(file.read(), flush=True)
+    return max(code, *codes)
 
 
 if __name__ == "__main__":
