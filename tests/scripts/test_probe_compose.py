@@ -9,7 +9,7 @@ import time
 import pytest
 
 from kaitu.core.command import Command
-from scripts.run import Node, joined
+from scripts.run import Node, joined, toolbox
 
 LINES = b"K2_DOMAIN='*.example.com'\nK2_LOG_LEVEL=info\n"
 FILE = b"services: {}\n"
@@ -51,6 +51,14 @@ def sealed(node: Node, lines: bytes = LINES) -> str:
 def remember(node: Node, name: str, text: str) -> None:
     (node.state / "job").mkdir(exist_ok=True)
     (node.state / name).write_text(text)
+
+
+def test_a_result_that_the_job_takes_away_at_that_moment_is_none(node: Node) -> None:
+    remember(node, "job/result.up", f"key {sealed(node)} OK - 1\n")
+    assert "result" in asked(node)
+    gone = toolbox(node, stat='rm -f "$3"; exec REAL "$@"')
+
+    assert "result" not in asked(gone)
 
 
 def test_a_node_that_knows_nothing(bare: Node) -> None:

@@ -54,9 +54,10 @@ compose_same() { # compose_same SEAL
     [ "$1" = "$sealed" ] && echo same || echo differs
 }
 
+# A job may take a file away between two looks at it: then there is none.
 compose_record() { # a record that is not whole is none
     [ -s "$KAITU_STATE/record" ] || return 0
-    read -r key version sum mac <"$KAITU_STATE/record"
+    read -r key version sum mac <"$KAITU_STATE/record" || return 0
     [ -n "$mac" ] || return 0
     printf 'record\t%s\t%s\t%s\t%s\n' "$key" "$version" "$sum" "$(compose_same "$mac")"
     awk 'NR > 1 && NF == 2 { print "service\t" $1 "\t" $2 }' "$KAITU_STATE/record"
@@ -64,7 +65,7 @@ compose_record() { # a record that is not whole is none
 
 compose_held() {
     [ -s "$KAITU_STATE/held" ] || return 0
-    read -r name mac code service then key <"$KAITU_STATE/held"
+    read -r name mac code service then key <"$KAITU_STATE/held" || return 0
     [ -n "$key" ] || return 0
     printf 'held\t%s\t%s\t%s\t%s\t%s\t%s\n' \
         "$name" "$(compose_same "$mac")" "$code" "$service" "$then" "$key"
@@ -85,7 +86,7 @@ compose_job() { # the lock lives as long as the job or any child of it
     0) printf 'job\tidle\n' ;;
     75)
         kind='' key='' phase=''
-        [ ! -s "$KAITU_STATE/job/state" ] || read -r kind key phase <"$KAITU_STATE/job/state"
+        [ ! -s "$KAITU_STATE/job/state" ] || read -r kind key phase <"$KAITU_STATE/job/state" || :
         printf 'job\trunning\t%s\t%s\t%s\n' "${kind:--}" "${key:--}" "${phase:--}"
         ;;
     *) return 1 ;;
@@ -93,9 +94,10 @@ compose_job() { # the lock lives as long as the job or any child of it
 }
 
 compose_result() { # compose_result KIND
-    [ -s "$KAITU_STATE/job/result.$1" ] || return 0
-    read -r key mac code detail tries <"$KAITU_STATE/job/result.$1"
-    age=$(($(date +%s) - $(stat -c %Y "$KAITU_STATE/job/result.$1")))
+    result=$KAITU_STATE/job/result.$1
+    [ -s "$result" ] || return 0
+    { read -r key mac code detail tries <"$result" && ended=$(stat -c %Y "$result"); } || return 0
+    age=$(($(date +%s) - ended))
     [ "$age" -ge 0 ] || age=0
     printf 'result\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
         "$1" "$key" "$(compose_same "$mac")" "$code" "$detail" "$tries" "$age"
