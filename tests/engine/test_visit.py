@@ -84,9 +84,10 @@ def test_an_unowned_node_is_claimed_before_the_first_write():
 def test_an_unowned_node_in_order_is_claimed_too():
     machine = Machine({"number": 1}, owner="-", docker="engine\tok\t26\t2\n" + RUNNING)
 
-    run(machine)
+    result = run(machine)
 
     assert machine.scripts == ["claim"]
+    assert result.sight.host.owner == ("inst", "default/n1"), "seen before it was ours"
 
 
 def test_a_living_deployment_without_owner_is_only_observed_until_adopted():

@@ -102,7 +102,9 @@ async def visit(
     """Bring the node toward ``desired`` as far as it may be; raises when it cannot be seen."""
     sight = await look(managed, desired, transport)
     work = _Work()
-    objection = await _own(managed, desired, transport, orders, sight)
+    objection, claimed = await _own(managed, desired, transport, orders, sight)
+    if claimed:  # what an owner may do shows only on a node that is owned
+        sight = await look(managed, desired, transport)
     for one in managed:
         work.drift[one.name] = () if one.refused else sight.plan(one)
         stop = _blocked(one, managed, work) or _objected(objection, one, work)
@@ -128,8 +130,10 @@ async def _own(
     transport: Transport,
     orders: Orders,
     sight: Sight,
-) -> Problem | None:
-    """Become the node's owner where that is due; the objection stops every write."""
+) -> tuple[Problem | None, bool]:
+    """Become the node's owner where that is due, and whether that was done in this visit; the
+    objection stops every write.
+    """
     agreed = all(_agrees(one, sight) for one in managed if one.aspect.writes)
     deployed = False if agreed else sight.engine.deployed(desired.directory)
     objection = admit.first(
@@ -138,9 +142,10 @@ async def _own(
     )
     ours = sight.host.owner == (orders.identity.installation, orders.identity.owner)
     if objection or ours or not any(_writes(one) for one in managed):
-        return objection
+        return objection, False
     previous = sight.host.owner[0] if sight.host.owner else "-"
-    return await _attempt(Command("claim", (previous,)), transport, orders)
+    objection = await _attempt(Command("claim", (previous,)), transport, orders)
+    return objection, objection is None
 
 
 def _agrees(one: Managed, sight: Sight) -> bool:
