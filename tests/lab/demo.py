@@ -1,14 +1,13 @@
-"""The main job, live: an API server, a registry, one real node and the operator's own process.
+"""The main job, live: an API server, a registry, real nodes and the operator's own process.
 
-The node follows its KaituNode; things are broken by hand and mended; a release rolls in; a sick
-release stops at its gate. KEEP=1 leaves everything running and says how to play with it.
+A node follows its KaituNode; things are broken by hand and mended; a release rolls in; a sick
+release stops at its gate; three nodes follow one edit, one at a time. KEEP=1 leaves everything
+running and says how to play with it.
 """
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,18 @@ import yaml
 
 from lab import fleet
 from lab.cluster import Cluster, install_crds
+from lab.demo_brake import brake
 from lab.node import Node
 from lab.operator import ROOT, Operator
-from lab.registry import Registry
 from lab.run import Lab
 from lab.stack import FOLDER, stack
+from lab.stage import Stage, say, timed
 from lab.steps import LabError
 from lab.wait import TooLate, until
 
 SAMPLES = ROOT / "manifests" / "samples"
 NAME = "vps-1"
 SERVICES = ("k2-sidecar", "k2v5", "k2v4-slave", "k2-oc")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Everything that is up while the demo runs."""
-
-    lab: Lab
-    cluster: Cluster
-    node: Node
-    registry: Registry
-    operator: Operator
 
 
 def main() -> int:
@@ -64,20 +53,10 @@ def play(lab: Lab) -> None:
         mend(stage, break_it)
     roll(stage)
     sick(stage)
+    brake(stage)
     table(stage)
     if os.environ.get("KEEP"):
         keep(stage)
-
-
-def say(text: str) -> None:
-    print(f"\n== {text}", flush=True)
-
-
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    print(f"   {what}: {time.monotonic() - began:.1f} s", flush=True)
 
 
 def set_up(lab: Lab) -> Stage:
