@@ -12,17 +12,20 @@ from pathlib import Path
 
 # Seconds of the files that take long, as measured on a quiet machine; the others take little.
 LONG = {
+    "test_fleet.py": 280,
     "test_quiet.py": 260,
     "test_faults.py": 260,
     "test_leaves.py": 240,
     "test_process.py": 230,
     "test_deploy.py": 200,
+    "test_takeover.py": 130,
     "test_main_job.py": 110,
     "test_faults_release.py": 110,
     "test_faults_kill.py": 110,
     "test_deploy_more.py": 100,
     "test_canary.py": 90,
     "test_ssh_faults.py": 80,
+    "test_generations.py": 80,
     "test_lab_node.py": 70,
     "test_guardrails.py": 60,
 }
