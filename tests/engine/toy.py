@@ -3,7 +3,7 @@
 The machine is one number that the aspect wants to have; no SSH, no shell, no Docker is imitated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,7 @@ def orders(
     announced: bool = True,
     leads: bool = True,
     superseded: bool = False,
+    frozen: Callable[[], bool] = lambda: False,
 ) -> Orders:
     async def announce(_: str) -> bool:
         return announced
@@ -133,6 +134,7 @@ def orders(
         may_write=lambda: leads,
         announce=announce,
         superseded=lambda: superseded,
+        frozen=frozen,
     )
 
 

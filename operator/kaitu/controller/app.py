@@ -15,6 +15,7 @@ from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
 from kaitu.controller.metrics import Metrics
 from kaitu.controller.store import Key, Record, Store
+from kaitu.engine.guard import Guard
 from kaitu.engine.queue import Priority, Queue
 from kaitu.engine.slots import Slots
 from kaitu.remote.pool import Pool
@@ -45,6 +46,7 @@ class App:
     installation: Installation
     namespaces: tuple[str, ...] = ()
     store: Store = field(default_factory=Store)
+    guard: Guard = field(default_factory=Guard)
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     stopping: bool = False
@@ -79,6 +81,7 @@ class App:
             "kaitu_queue_depth": self.queue.depth,
             "kaitu_visits_in_progress": self.queue.working,
             "kaitu_slots_taken": self.slots.taken,
+            "kaitu_fleet_frozen": float(self.guard.frozen),
             "kaitu_leader": float(self.leader.may_write()),
             "kaitu_loop_lag_seconds": self.lag,
         }

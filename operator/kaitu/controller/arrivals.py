@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kaitu.api.node import validate
+from kaitu.controller import observer
 from kaitu.controller.app import App
 from kaitu.controller.prepare import pace_of, requested
 from kaitu.controller.store import Key, Record
 from kaitu.core.errors import KaituError
-from kaitu.core.reasons import Reason
+from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.engine.queue import Priority
 from kaitu.engine.schedule import Pace, spread
 
@@ -49,6 +50,7 @@ def forget(app: App, key: Key) -> None:
     app.pool.forget(key)
     app.uses.pop(key, None)
     app.slots.forget(key)
+    observer.forget(app, key)
 
 
 def _first_sight(app: App, record: Record) -> None:
@@ -57,7 +59,18 @@ def _first_sight(app: App, record: Record) -> None:
     record.memory.fresh_until = app.clock() + pace.interval + pace.stale_after
     if _reasons(record) & {Reason.DISRUPTING.value}:
         app.slots.keep(record.key)
+    if _seen(record):
+        observer.saw(app, record.key)
     app.slots.hold(record.key, record.status.get("revision", {}).get("held"))
+
+
+def _seen(record: Record) -> bool:
+    """As far as the status tells: a loss of this node would be news."""
+    good = {c["type"] for c in record.status.get("conditions", ()) if c["status"] == Verdict.TRUE}
+    return not record.spec.get("suspend") and good >= {
+        Condition.REACHABLE.value,
+        Condition.PROBE_TRUSTED.value,
+    }
 
 
 def _settled(record: Record) -> bool:

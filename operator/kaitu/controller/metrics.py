@@ -96,6 +96,7 @@ FIGURES = {
     "kaitu_queue_depth": "Nodes that wait for a worker.",
     "kaitu_visits_in_progress": "Nodes that are being visited.",
     "kaitu_slots_taken": "Nodes that count as disrupted (see maxDisrupted).",
+    "kaitu_fleet_frozen": "1 while no node is written because many were lost at once.",
     "kaitu_leader": "1 while this process leads.",
     "kaitu_loop_lag_seconds": "How late the event loop was at its last check.",
 }

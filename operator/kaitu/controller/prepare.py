@@ -139,4 +139,5 @@ def orders(app: App, record: Record, prepared: Prepared, announce: Any) -> Order
         may_write=app.leader.may_write,
         announce=announce,
         superseded=lambda: app.stopping or app.queue.pending(record.key),
+        frozen=lambda: app.guard.frozen,
     )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kaitu.api.node import NodeSpec, validate
+from kaitu.controller import observer
 from kaitu.controller.app import App
 from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
@@ -37,6 +38,7 @@ async def reconcile(app: App, key: Key) -> float | None:
     if not app.leader.may_write():
         return WITHOUT_LEASE
     if record.deleting:
+        observer.forget(app, key)
         return await depart(app, record)
     try:
         spec = validate(record.spec)
@@ -50,6 +52,7 @@ async def reconcile(app: App, key: Key) -> float | None:
 
 async def _suspend(app: App, record: Record) -> bool:
     app.pool.forget(record.key)
+    observer.forget(app, record.key)
     subject = _subject(app, record)
     findings = verdicts.suspended(subject.status.get("conditions", ()))
     status = report.with_conditions(subject, findings, _now())
@@ -111,6 +114,7 @@ async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> fl
     """Report a visit that saw nothing, and come back by the reason's retry class."""
     memory, retry = record.memory, REASONS[error.reason].retry
     memory.failed(app.clock())
+    observer.failed(app, record.key, error.reason, pace)
     findings = verdicts.of_failure(error, memory.streak)
     subject = _subject(app, record)
     status = report.of_failure(subject, findings, _now())
@@ -134,6 +138,7 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     """Report a trusted visit, give the slot back where the node is at rest, and come back."""
     memory, now = record.memory, app.clock()
     memory.trusted()
+    observer.saw(app, record.key)
     memory.host = result.sight.host
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
     ours = result.sight.host.owner == owner

@@ -104,6 +104,7 @@ class Reason(StrEnum):
     FENCED = "Fenced"
     OBSERVED = "Observed"
     DRIFT_OBSERVED = "DriftObserved"
+    FLEET_FROZEN = "FleetFrozen"
     WAITING_FOR_SLOT = "WaitingForSlot"
     HELD_ELSEWHERE = "HeldElsewhere"
     SECTION_OBSERVED = "SectionObserved"
@@ -172,7 +173,7 @@ def _rows() -> dict[Reason, Row]:
         (s.NOT_VISITED, c.READY, unknown, soon, "Wait for the first visit."),
         (s.SUSPENDED, c.READY, unknown, soon, "Set spec.suspend to false to visit again."),
         (s.STALE, c.READY, unknown, soon, "See whether the operator runs and is not overloaded."),
-        (s.OBSERVER_DEGRADED, reach, unknown, soon, "Many nodes vanished at once: look at the operator's own network first."),
+        (s.OBSERVER_DEGRADED, reach, unknown, soon, "The operator could not look: see its log, its load and its network."),
         (s.HOST_DENIED, reach, no, fix, "The address is outside the policy's hosts; change spec.connection.host or the policy."),
         (s.DNS_NOT_FOUND, reach, no, absent, "The name does not exist; check spec.connection.host."),
         (s.DNS_ERROR, reach, unknown, soon, "The resolver did not answer; check DNS where the operator runs."),
@@ -207,6 +208,7 @@ def _rows() -> dict[Reason, Row]:
         (s.FENCED, sync, no, again, "A newer leader has written to the node; this one stops writing."),
         (s.OBSERVED, sync, yes, soon, "Mode Observe: nothing is written."),
         (s.DRIFT_OBSERVED, sync, no, soon, "Mode Observe: see status.plan for what would be done."),
+        (s.FLEET_FROZEN, sync, no, soon, "Many nodes were lost at once, and until most are back none is written: look at the operator's own network first."),
         (s.WAITING_FOR_SLOT, sync, no, soon, "Others are being changed; this node follows (maxDisrupted)."),
         (s.HELD_ELSEWHERE, sync, no, fix, "This release failed on another node; correct the release."),
         (s.SECTION_OBSERVED, sync, no, fix, "A section that belongs to this one is in mode Observe; set both to Enforce."),

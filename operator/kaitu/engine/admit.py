@@ -79,6 +79,12 @@ def observing(mode: Mode) -> Problem | None:
     return Problem(Reason.DRIFT_OBSERVED, "mode Observe") if mode is Mode.OBSERVE else None
 
 
+def observer(*, frozen: bool) -> Problem | None:
+    """Who loses a good part of the fleet at once must doubt what he sees of the rest."""
+    text = "many nodes were lost at once, so the operator may be at fault; nothing was changed"
+    return Problem(Reason.FLEET_FROZEN, text) if frozen else None
+
+
 def brake(brake: Brake, plan: Sequence[Step]) -> Problem | None:
     """Take a slot for a disruptive plan; a release that is held on another node is not started.
 

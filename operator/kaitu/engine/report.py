@@ -111,7 +111,12 @@ def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Ev
 
 
 def _is_news(kind: Condition, before: Mapping[str, Any], finding: verdicts.Finding) -> bool:
-    """A verdict that turned; or, in a layer that was not True anyway, another reason."""
+    """A verdict that turned; or, in a layer that was not True anyway, another reason.
+
+    A frozen fleet is said once by the operator, not by each of its nodes.
+    """
+    if finding.reason is Reason.FLEET_FROZEN:
+        return False
     if before.get("status") != finding.verdict:
         return True
     other = before["reason"] != finding.reason and finding.reason not in _EXPECTED

@@ -20,6 +20,7 @@ WAITING = frozenset(
     {
         Reason.PROTECTED_MISSING,
         Reason.ADOPTION_REQUIRED,
+        Reason.FLEET_FROZEN,
         Reason.WAITING_FOR_SLOT,
         Reason.HELD_ELSEWHERE,
         Reason.SECTION_OBSERVED,
@@ -35,7 +36,8 @@ class Orders:
     """What the visit may do, and whom it asks.
 
     ``may_write`` says whether this process still leads; ``announce`` publishes that disruptive
-    work begins and says whether that reached the API; ``superseded`` says that the spec changed.
+    work begins and says whether that reached the API; ``superseded`` says that the spec changed;
+    ``frozen`` says that so many nodes were lost at once that the observer is in doubt.
     """
 
     identity: admit.Identity
@@ -44,6 +46,7 @@ class Orders:
     may_write: Callable[[], bool]
     announce: Callable[[str], Awaitable[bool]]
     superseded: Callable[[], bool]
+    frozen: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,8 @@ async def _attempt(command: Command, transport: Transport, orders: Orders) -> Pr
     """Run one writing command; what went wrong comes back as a problem."""
     if not orders.may_write():
         return Problem(Reason.FENCED, "this process no longer leads; nothing was written")
+    if doubt := admit.observer(frozen=orders.frozen()):
+        return doubt
     try:
         check(command, await transport.write(command, orders.identity.guard))
     except KaituError as error:
@@ -190,7 +195,10 @@ def _mode(name: str, managed: Sequence[Managed]) -> Mode | None:
 async def _settle(one: Managed, transport: Transport, orders: Orders, work: _Work) -> None:
     """Do the steps of one aspect; the first failure ends this aspect only."""
     plan, done = work.drift[one.name], []
-    stop = admit.brake(orders.brake, plan)
+    stop = admit.first(
+        lambda: admit.observer(frozen=bool(plan) and orders.frozen()),
+        lambda: admit.brake(orders.brake, plan),
+    )
     for step in () if stop else plan:
         if orders.superseded():
             work.interrupted = True
