@@ -42,6 +42,39 @@ def test_a_release_that_is_held_on_one_node_is_found_by_the_others_of_the_namesp
     assert slots.held_elsewhere(B, "r1") is None
 
 
+def test_as_many_are_next_as_slots_are_free_and_the_longest_wait_comes_first():
+    slots = Slots(lambda: 2)
+    slots.keep(C)
+    slots.keep(ELSEWHERE)
+    slots.keep(("x", "d"))
+    for node in (B, A, B):
+        assert not slots.take(node)
+    assert slots.next("x") == []
+
+    slots.free(C)
+    assert slots.next("x") == [B]
+    slots.free(("x", "d"))
+    assert slots.next("x") == [B, A]
+    assert slots.next("y") == []
+
+
+def test_who_has_a_slot_gives_up_or_goes_waits_no_more():
+    slots = Slots(lambda: 1)
+    slots.keep(("x", "d"))
+    for node in (A, B, C):
+        slots.take(node)
+
+    assert slots.leave(A)
+    assert not slots.leave(A)
+    assert slots.forget(B)
+    assert slots.forget(("x", "d"))
+    assert not slots.forget(("x", "d"))
+    assert slots.next("x") == [C]
+    slots.take(C)
+    slots.free(C)
+    assert slots.next("x") == []
+
+
 NODES = st.sampled_from([A, B, C, ELSEWHERE])
 
 

@@ -71,6 +71,11 @@ class App:
             record.memory.renew()
             self.queue.add(record.key, Priority.URGENT)
 
+    def wake(self, namespace: str) -> None:
+        """A slot was freed or given up: who waited longest comes first."""
+        for key in self.slots.next(namespace):
+            self.queue.add(key, Priority.REFERENCE)
+
     def records(self) -> Iterable[Record]:
         return self.store.all()
 

@@ -49,16 +49,21 @@ def forget(app: App, key: Key) -> None:
     app.queue.forget(key)
     app.pool.forget(key)
     app.uses.pop(key, None)
-    app.slots.forget(key)
+    if app.slots.forget(key):
+        app.wake(key[0])
     observer.forget(app, key)
 
 
 def _first_sight(app: App, record: Record) -> None:
-    """A node whose change was under way when the last process ended keeps its slot."""
+    """A node whose change was under way when the last process ended keeps its slot, and one that
+    waited for a slot stands in line.
+    """
     pace = _pace(record)
     record.memory.fresh_until = app.clock() + pace.interval + pace.stale_after
     if _reasons(record) & {Reason.DISRUPTING.value}:
         app.slots.keep(record.key)
+    if _waited(record):
+        app.slots.wait(record.key)
     if _seen(record):
         observer.saw(app, record.key)
     app.slots.hold(record.key, record.status.get("revision", {}).get("held"))
@@ -83,6 +88,11 @@ def _settled(record: Record) -> bool:
 
 def _reasons(record: Record) -> set[str]:
     return {condition["reason"] for condition in record.status.get("conditions", ())}
+
+
+def _waited(record: Record) -> bool:
+    waiting = Reason.WAITING_FOR_SLOT.value
+    return any(aspect["reason"] == waiting for aspect in record.status.get("aspects", ()))
 
 
 def _pace(record: Record) -> Pace:

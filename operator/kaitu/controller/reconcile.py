@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from kaitu.api.node import NodeSpec, validate
 from kaitu.controller import observer
@@ -17,7 +16,6 @@ from kaitu.core.errors import KaituError
 from kaitu.core.reasons import REASONS, Condition, Reason
 from kaitu.core.transport import Transport
 from kaitu.engine import report, schedule, verdicts
-from kaitu.engine.queue import Priority
 from kaitu.engine.report import Subject
 from kaitu.engine.schedule import Pace
 from kaitu.engine.visit import Visit, visit
@@ -53,6 +51,7 @@ async def reconcile(app: App, key: Key) -> float | None:
 async def _suspend(app: App, record: Record) -> bool:
     app.pool.forget(record.key)
     observer.forget(app, record.key)
+    _give_way(app, record)
     subject = _subject(app, record)
     findings = verdicts.suspended(subject.status.get("conditions", ()))
     status = report.with_conditions(subject, findings, _now())
@@ -115,6 +114,7 @@ async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> fl
     memory, retry = record.memory, REASONS[error.reason].retry
     memory.failed(app.clock())
     observer.failed(app, record.key, error.reason, pace)
+    _give_way(app, record)
     findings = verdicts.of_failure(error, memory.streak)
     subject = _subject(app, record)
     status = report.of_failure(subject, findings, _now())
@@ -174,21 +174,19 @@ def _count(app: App, result: Visit, findings: verdicts.Findings) -> None:
 
 
 def _rest(app: App, record: Record, result: Visit, *, disrupting: bool) -> None:
-    """A node at rest gives its slot back, and those that waited for one are woken."""
+    """A node at rest gives its slot back, and its place in line where it no longer waits."""
     app.slots.hold(record.key, result.held(record.status.get("revision", {}).get("held")))
-    if not disrupting and app.slots.free(record.key):
-        wake_waiting(app, record.namespace)
+    freed = not disrupting and app.slots.free(record.key)
+    waits = any(one.reason is Reason.WAITING_FOR_SLOT for one in result.outcomes.values())
+    left = not waits and app.slots.leave(record.key)
+    if freed or left:
+        app.wake(record.namespace)
 
 
-def wake_waiting(app: App, namespace: str) -> None:
-    for other in app.store.all():
-        if other.namespace == namespace and waits_for_slot(other.status):
-            app.queue.add(other.key, Priority.REFERENCE)
-
-
-def waits_for_slot(status: Mapping[str, Any]) -> bool:
-    waiting = Reason.WAITING_FOR_SLOT.value
-    return any(aspect["reason"] == waiting for aspect in status.get("aspects", ()))
+def _give_way(app: App, record: Record) -> None:
+    """Who cannot use a slot now must not keep it from those behind."""
+    if app.slots.leave(record.key):
+        app.wake(record.namespace)
 
 
 def _delay(app: App, record: Record, pace: Pace, result: Visit) -> float:

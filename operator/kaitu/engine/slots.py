@@ -2,6 +2,7 @@
 
 A slot is taken before the first disruptive step of a visit and given back by a trusted visit
 that finds the node at rest. A node that is lost in between keeps its slot: it may be broken.
+Who is refused one stands in line until it gets one or no longer asks.
 """
 
 from collections import defaultdict
@@ -13,10 +14,11 @@ Node = tuple[str, str]  # namespace, name
 
 @dataclass(slots=True)
 class Slots:
-    """Who holds a slot, and which releases are held and where."""
+    """Who holds a slot, who waits for one, and which releases are held and where."""
 
     limit: Callable[[], int]
     _taken: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _line: dict[Node, None] = field(default_factory=dict)  # the longest wait first
     _held: dict[Node, str] = field(default_factory=dict)
 
     def take(self, node: Node) -> bool:
@@ -24,8 +26,10 @@ class Slots:
         namespace, name = node
         taken = self._taken[namespace]
         if name not in taken and len(taken) >= self.limit():
+            self.wait(node)
             return False
         taken.add(name)
+        self.leave(node)
         return True
 
     def has(self, node: Node) -> bool:
@@ -34,6 +38,21 @@ class Slots:
     def keep(self, node: Node) -> None:
         """The node had a slot before this process started: it keeps it, whatever the limit."""
         self._taken[node[0]].add(node[1])
+
+    def wait(self, node: Node) -> None:
+        """Stand in line, or keep the place one has there."""
+        self._line.setdefault(node)
+
+    def leave(self, node: Node) -> bool:
+        """The node waits no more; True when it did, so that the next may have its turn."""
+        waited = node in self._line
+        self._line.pop(node, None)
+        return waited
+
+    def next(self, namespace: str) -> list[Node]:
+        """As many of those who wait as there are free slots, the longest wait first."""
+        room = max(0, self.limit() - len(self._taken[namespace]))
+        return [node for node in self._line if node[0] == namespace][:room]
 
     def free(self, node: Node) -> bool:
         """Give the slot back; True when there was one, so that those who wait can be woken."""
@@ -61,9 +80,9 @@ class Slots:
         )
 
     def forget(self, node: Node) -> bool:
-        """The node left the cluster: its slot and its hold go."""
+        """The node left the cluster: its slot, its place in line and its hold go."""
         self.hold(node, None)
-        return self.free(node)
+        return self.free(node) | self.leave(node)
 
     @property
     def taken(self) -> int:
