@@ -30,7 +30,7 @@ def test_a_flag_is_explained_with_its_variable(flag):
 def metrics() -> list[str]:
     ours = Metrics().registry.collect()
     counted = [one.name for one in ours if one.name.startswith("kaitu")]
-    others = ["kaitu_node_condition", "kaitu_node_disk_used_ratio"]
+    others = ["kaitu_slot_holder", "kaitu_node_condition", "kaitu_node_disk_used_ratio"]
     return [*counted, *FIGURES, *(name for name, _, _ in _NODE_GAUGES), *others]
 
 

@@ -150,6 +150,7 @@ def test_disruptive_steps_wait_for_a_slot_and_others_do_not(disrupts):
         State.WAITING,
         Reason.WAITING_FOR_SLOT,
     )
+    assert outcome(waiting).message.endswith("are being changed: n2")
     assert machine.wrote == []
 
     assert outcome(run(machine, slots=slots)).reason is Reason.APPLIED
@@ -162,6 +163,7 @@ def test_a_release_held_elsewhere_is_not_started_but_what_runs_is_repaired():
 
     held = run(machine, aspect(disrupts=Disrupts.SERVICES, release="r1"), slots=slots)
     assert outcome(held).reason is Reason.HELD_ELSEWHERE
+    assert outcome(held).message == "this release is held on node n2"
     assert machine.wrote == []
 
     repaired = run(machine, aspect(disrupts=Disrupts.SERVICES), slots=slots)

@@ -79,6 +79,9 @@ class App:
     def records(self) -> Iterable[Record]:
         return self.store.all()
 
+    def holders(self) -> Iterable[Key]:
+        return self.slots.all_holders()
+
     def figures(self) -> dict[str, float]:
         """What the metrics read at scrape time (see ``metrics.FIGURES``)."""
         return {

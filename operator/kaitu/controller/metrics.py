@@ -14,7 +14,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kaitu.controller.store import Record
+from kaitu.controller.store import Key, Record
 from kaitu.core.facts import HostFacts
 
 
@@ -22,6 +22,7 @@ class Fleet(Protocol):
     """What the collector reads at scrape time: a visit itself updates no gauge."""
 
     def records(self) -> Iterable[Record]: ...
+    def holders(self) -> Iterable[Key]: ...
     def figures(self) -> dict[str, float]: ...
 
 
@@ -86,6 +87,7 @@ class _FleetCollector(Collector):
             yield GaugeMetricFamily(name, FIGURES[name], value=value)
         records = tuple(self._fleet.records())
         yield _conditions(records)
+        yield _holders(self._fleet.holders())
         for name, text, read in _NODE_GAUGES:
             yield _gauge(name, text, records, read)
         yield _disks(records)
@@ -113,6 +115,17 @@ def _conditions(records: tuple[Record, ...]) -> Metric:
         for condition in record.status.get("conditions", ()):
             labels = [record.namespace, record.name, condition["type"]]
             gauge.add_metric(labels, _VALUES[condition["status"]])
+    return gauge
+
+
+def _holders(nodes: Iterable[Key]) -> Metric:
+    gauge = GaugeMetricFamily(
+        "kaitu_slot_holder",
+        "1 for each node that counts as disrupted; others of its namespace may wait for it.",
+        labels=["namespace", "node"],
+    )
+    for namespace, name in nodes:
+        gauge.add_metric([namespace, name], 1)
     return gauge
 
 

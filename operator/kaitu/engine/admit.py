@@ -8,6 +8,7 @@ from kaitu.core.facts import HostFacts
 from kaitu.core.models import Mode
 from kaitu.core.plan import Disrupts, Step
 from kaitu.core.reasons import Reason
+from kaitu.core.text import MOST_SHOWN, one_line
 from kaitu.engine.slots import Node, Slots
 
 
@@ -95,9 +96,11 @@ def brake(brake: Brake, plan: Sequence[Step]) -> Problem | None:
     for step in plan:
         elsewhere = step.release and brake.slots.held_elsewhere(brake.node, step.release)
         if elsewhere:
-            return Problem(Reason.HELD_ELSEWHERE, f"this release is held on {elsewhere}")
+            return Problem(Reason.HELD_ELSEWHERE, f"this release is held on node {elsewhere}")
     if not brake.slots.take(brake.node):
-        return Problem(Reason.WAITING_FOR_SLOT, "as many nodes as allowed are being changed")
+        names = one_line(", ".join(brake.slots.holders(brake.node[0])), MOST_SHOWN)
+        text = f"as many nodes as allowed (maxDisrupted) are being changed: {names}"
+        return Problem(Reason.WAITING_FOR_SLOT, text)
     return None
 
 

@@ -84,6 +84,13 @@ class Slots:
         self.hold(node, None)
         return self.free(node) | self.leave(node)
 
+    def holders(self, namespace: str) -> list[str]:
+        """The names of the nodes that have a slot."""
+        return sorted(self._taken[namespace])
+
+    def all_holders(self) -> list[Node]:
+        return [(namespace, name) for namespace, names in self._taken.items() for name in names]
+
     @property
     def taken(self) -> int:
-        return sum(len(names) for names in self._taken.values())
+        return len(self.all_holders())
