@@ -51,3 +51,23 @@ def test_the_second_inconclusive_failure_makes_reachable_false():
 
     assert verdicts.of_failure(lost, 1)[Condition.REACHABLE].verdict is Verdict.UNKNOWN
     assert verdicts.of_failure(lost, 2)[Condition.REACHABLE].verdict is Verdict.FALSE
+
+
+@pytest.mark.parametrize("reason", ["InSync", "SaidByALaterVersion", "SaidByAnEarlierVersion"])
+def test_a_suspension_keeps_the_other_layers_as_they_stand(reason):
+    stands = {
+        "type": "InSync",
+        "status": "False",
+        "reason": reason,
+        "message": "as it was",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2025-01-01T00:00:00Z",
+    }
+    subject = Subject(1, {"conditions": [stands]})
+
+    status = report.with_conditions(subject, verdicts.suspended([stands]), NOW)
+
+    assert stands in status["conditions"]
+    assert {"Ready": "Suspended", "Healthy": "NotVisited"}.items() <= {
+        c["type"]: c["reason"] for c in status["conditions"]
+    }.items()

@@ -32,10 +32,13 @@ _MESSAGE_LIMIT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One condition before it gets its times: verdict, reason, message."""
+    """One condition before it gets its times: verdict, reason, message.
+
+    A reason that is no ``Reason`` was said by another version of the operator, and is kept.
+    """
 
     verdict: Verdict
-    reason: Reason
+    reason: Reason | str
     message: str = ""
 
 
@@ -109,17 +112,17 @@ def suspended(old: Sequence[Mapping[str, Any]]) -> Findings:
     """Ready is Unknown; the other layers stay as they were."""
     known = {c["type"]: c for c in old}
     findings = {
-        layer: Finding(
-            Verdict(known[layer]["status"]),
-            Reason(known[layer]["reason"]),
-            known[layer]["message"],
-        )
+        layer: _as_it_stands(known[layer])
         if layer in known
         else Finding(Verdict.UNKNOWN, Reason.NOT_VISITED)
         for layer in LAYERS
     }
     findings[Condition.READY] = Finding(Verdict.UNKNOWN, Reason.SUSPENDED, "spec.suspend is true")
     return findings
+
+
+def _as_it_stands(condition: Mapping[str, Any]) -> Finding:
+    return Finding(Verdict(condition["status"]), condition["reason"], condition["message"])
 
 
 def stale() -> Findings:
