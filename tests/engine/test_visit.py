@@ -7,7 +7,8 @@ from kaitu.core.aspect import Problem
 from kaitu.core.models import Mode
 from kaitu.core.outcome import State
 from kaitu.core.plan import Disrupts
-from kaitu.core.reasons import Reason
+from kaitu.core.reasons import Condition, Reason
+from kaitu.engine import verdicts
 from kaitu.engine.look import manage
 from kaitu.engine.slots import Slots
 from kaitu.engine.visit import Visit, visit
@@ -118,6 +119,25 @@ def test_another_owner_is_said_also_when_nothing_differs():
     machine = Machine({"number": 1}, owner="other\tdefault/n1")
 
     assert outcome(run(machine)).reason is Reason.OWNED_BY_ANOTHER
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "reason"),
+    [
+        ("EWRITE", State.FAILED, Reason.WRITE_FAILED),
+        ("EBUSY", State.FAILED, Reason.NODE_BUSY),
+        ("EOWNER", State.FAILED, Reason.OWNED_BY_ANOTHER),
+    ],
+)
+def test_a_claim_that_failed_is_said_also_when_nothing_differs(code, state, reason):
+    machine = Machine({"number": 1}, owner="-", codes={"claim": code})
+
+    result = run(machine)
+
+    assert (outcome(result).state, outcome(result).reason) == (state, reason)
+    assert verdicts.of_visit(result, flapping=False)[Condition.IN_SYNC].reason is reason
+    observed = desired(number=Number(mode=Mode.OBSERVE))
+    assert outcome(run(machine, want=observed)).reason is Reason.OBSERVED
 
 
 @pytest.mark.parametrize("docker", ["engine\thung\t-\t-\n", "engine\tok\t26\t2\n" + RUNNING])

@@ -28,6 +28,7 @@ WAITING = frozenset(
     }
 )
 
+_FIRST_CONTACT = frozenset({Reason.ADOPTION_REQUIRED, Reason.UNOBSERVED})
 _UNKNOWN = frozenset({Reason.OUTCOME_UNKNOWN, Reason.NODE_BUSY})
 
 
@@ -122,9 +123,10 @@ async def visit(
 
 
 def _objected(objection: Problem | None, one: Managed, work: _Work) -> Problem | None:
-    """What stops every write concerns those who would write; another owner concerns all."""
-    foreign = objection is not None and objection.reason is Reason.OWNED_BY_ANOTHER
-    return objection if work.drift[one.name] or (foreign and _writes(one)) else None
+    """First contact concerns those who would write now; that the node is not ours concerns all."""
+    first_contact = objection is not None and objection.reason in _FIRST_CONTACT
+    concerned = work.drift[one.name] or (_writes(one) and not first_contact)
+    return objection if concerned else None
 
 
 async def _own(
