@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kaitu.api.node import validate
 from kaitu.api.policy import NEVER, Policy, allows_address, denied, parse
+from kaitu.core.command import Command
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from specs import good, patched
@@ -98,6 +99,8 @@ def test_a_whole_file() -> None:
         ("maxDisrupted: many", "policy.maxDisrupted: "),
         ("directories: [/a/../etc]", "policy.directories[0]: "),
         ("directories: [/]", "policy.directories[0]: "),
+        ("protectedEnv: [a-b]", "policy.protectedEnv[0]: "),
+        (f"protectedEnv: [{'A' * 240}, {'B' * 240}]", "policy.protectedEnv: the names have 481 "),
         ("installation: {adoptFrom: [a b]}", "policy.installation.adoptFrom[0]: "),
         ("- a", "policy: "),
         ("hosts: [", "the policy is not YAML"),
@@ -169,3 +172,13 @@ def test_the_first_of_several_breaches_is_named() -> None:
 
 def test_the_sample_is_within_the_default_policy() -> None:
     assert denied(DEFAULT, validate(good())) == {}
+
+
+def test_the_most_protected_names_fit_into_a_command() -> None:
+    names = [f"A{'X' * 238}", f"B{'X' * 239}"]
+    policy = parse(f"protectedEnv: [{', '.join(names)}]")
+
+    word = ",".join(sorted(policy.protected))
+
+    assert word.startswith("AX")
+    assert Command("merge_env", (word,)).words == (word,)

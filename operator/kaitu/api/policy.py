@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, Final
 
 import yaml
-from pydantic import Field, IPvAnyNetwork, ValidationError
+from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationError
 
 from kaitu.api.node import NodeSpec, told
 from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES
@@ -40,6 +40,16 @@ _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 Networks = tuple[IPvAnyNetwork, ...]
 _Directory = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", max_length=200)]
+
+_Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_MOST_VARIABLES: Final = 480
+"""Characters: the node is told all names, and K2_NODE_SECRET, in one word of a command."""
+
+
+def _one_word(names: tuple[str, ...]) -> tuple[str, ...]:
+    if (length := len(",".join(names))) > _MOST_VARIABLES:
+        raise ValueError(f"the names have {length} characters, more than {_MOST_VARIABLES}")
+    return names
 
 
 def _networks(texts: tuple[str, ...]) -> Networks:
@@ -86,8 +96,9 @@ class Policy(SpecModel):
     """Where deployments may live: these folders and what is below them."""
     sysctl: SysctlPolicy = SysctlPolicy()
     """Which kernel settings may be written."""
-    protected_env: tuple[str, ...] = ()
-    """Variables that no spec may set, beside K2_NODE_SECRET. Compared without case."""
+    protected_env: Annotated[tuple[_Variable, ...], AfterValidator(_one_word)] = ()
+    """Variables that no spec may set, beside K2_NODE_SECRET. Compared without case; together at
+    most 480 characters."""
     cron: CronPolicy = CronPolicy()
     """Who may run entries of cron."""
     max_disrupted: Annotated[int, Field(ge=1, le=1000)] = 1
