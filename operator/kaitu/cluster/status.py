@@ -36,15 +36,20 @@ class _Base:
     status: Mapping[str, Any]
 
 
-async def write(api: Api, known: Known, status: Mapping[str, Any]) -> Body | None:
+async def write(
+    api: Api, known: Known, status: Mapping[str, Any], *, attempts: int = ATTEMPTS
+) -> Body | None:
     """Make the status of this very object be ``status``; the object afterwards.
+
+    After a conflict it is tried again on what is there now; one attempt is for who has nothing to
+    say of what is newer.
 
     None when there was nothing to write, or the object is gone or replaced by a namesake.
     Raises ``ApiError`` when the server did not take it; it may have, if ``Unavailable``.
     """
     path = f"/apis/{GROUP}/{VERSION}/namespaces/{known.namespace}/{PLURAL}/{known.name}"
     base = _Base(known.version, known.status)
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         patch = diff(base.status, status)
         if not patch:
             return None
@@ -56,7 +61,7 @@ async def write(api: Api, known: Known, status: Mapping[str, Any]) -> Body | Non
             newer = await _reread(api, path, known.uid)
             if newer is None:
                 return None
-            if attempt == ATTEMPTS:
+            if attempt == attempts:
                 raise
             base = newer
     return None

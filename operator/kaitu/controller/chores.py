@@ -62,9 +62,11 @@ def _believed(record: Record) -> bool:
 
 
 async def _expire(app: App, record: Record) -> None:
+    """A conflict means that somebody wrote meanwhile, perhaps a visit: that is newer than this."""
     subject = Subject(record.generation, record.status)
     status = report.with_conditions(subject, verdicts.stale(), datetime.now(UTC))
-    if not await publish(app, record, status, report.events(subject, None, verdicts.stale())):
+    events = report.events(subject, None, verdicts.stale())
+    if not await publish(app, record, status, events, attempts=1):
         memory = record.memory  # not at every pulse, and never sooner than a visit has said by now
         memory.fresh_until = max(memory.fresh_until, app.clock() + UNSAID)
 

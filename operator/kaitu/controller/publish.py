@@ -7,7 +7,7 @@ from typing import Any
 
 from kaitu.api.bounds import fitted
 from kaitu.cluster.api import ApiError
-from kaitu.cluster.status import diff, write
+from kaitu.cluster.status import ATTEMPTS, diff, write
 from kaitu.controller.app import App
 from kaitu.controller.store import Record
 from kaitu.core.reasons import Condition, Reason, Verdict
@@ -18,7 +18,12 @@ log = logging.getLogger(__name__)
 
 
 async def publish(
-    app: App, record: Record, status: Mapping[str, Any], events: Sequence[Event] = ()
+    app: App,
+    record: Record,
+    status: Mapping[str, Any],
+    events: Sequence[Event] = (),
+    *,
+    attempts: int = ATTEMPTS,
 ) -> bool:
     """Write the status if it differs, then send the events.
 
@@ -29,7 +34,7 @@ async def publish(
         return False
     wanted = fitted(status)
     try:
-        body = await write(app.api, current, wanted)
+        body = await write(app.api, current, wanted, attempts=attempts)
     except ApiError as error:
         log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
         return False
