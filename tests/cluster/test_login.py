@@ -9,6 +9,7 @@ import pytest
 
 from kaitu.cluster.errors import ApiError
 from kaitu.cluster.login import Credentials, Login, credentials, log_in
+from kaitu.controller.informer import _connection
 
 
 def config(user: dict[str, Any], cluster: dict[str, Any], **context: str) -> str:
@@ -45,6 +46,21 @@ def test_files_beside_the_kubeconfig(tmp_path: Path) -> None:
     given = credentials(found.configuration)
     assert (given.ca_data, given.certificate_data, given.private_key_data) == (block, block, block)
     assert given.token == "t0p"
+
+
+def test_proxy_of_the_cluster(tmp_path: Path) -> None:
+    """kopf's watch goes the same way as our own requests, and the way may have a password."""
+    proxy = "http://fleet:pr0xy@192.0.2.8:3128"
+    found = loaded(tmp_path, config({}, {"proxy-url": proxy}))
+    given = credentials(found.configuration)
+    assert found.configuration.proxy == given.proxy_url == proxy
+    assert "pr0xy" not in repr(given) + repr(found)
+    assert _connection(given).proxy_url == proxy
+
+
+def test_server_name_that_the_watch_could_not_use_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ApiError, match="tls-server-name is not supported"):
+        loaded(tmp_path, config({}, {"tls-server-name": "kubernetes.default"}))
 
 
 def test_token_of_a_program(tmp_path: Path) -> None:

@@ -16,6 +16,10 @@ from kaitu.cluster.errors import ApiError
 HOME: Final = "~/.kube/config"
 POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 PEM: Final = "-----BEGIN "
+NO_SERVER_NAME: Final = (
+    "tls-server-name is not supported, as the watch could not use it: "
+    "let `server` have a name that is in the API server's certificate"
+)
 
 _UNREADABLE: Final = (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError)
 """What the loaders raise for files of all kinds of nonsense."""
@@ -31,6 +35,7 @@ class Credentials:
     token: str | None = field(default=None, repr=False)
     certificate_data: str | None = None
     private_key_data: str | None = field(default=None, repr=False)
+    proxy_url: str | None = field(default=None, repr=False)  # it may have a password in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ async def _of_file(kubeconfig: str) -> Login:
         client_configuration=ours,
         persist_config=False,
     )
+    if ours.tls_server_name:
+        raise ValueError(NO_SERVER_NAME)
     context = loader.current_context["context"]
     return Login(ours, context.get("namespace") or "default")
 
@@ -83,6 +90,7 @@ def credentials(ours: Configuration) -> Credentials:
         token=header.partition(" ")[2].strip() or None,
         certificate_data=_pem(ours.cert_file),
         private_key_data=_pem(ours.key_file),
+        proxy_url=ours.proxy,
     )
 
 

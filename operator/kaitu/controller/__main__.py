@@ -10,8 +10,11 @@ from pathlib import Path
 
 from kaitu.api.crd import crds
 from kaitu.api.policy import Policy, parse
+from kaitu.cluster.errors import ApiError
 from kaitu.controller.run import Options, run
 from kaitu.core.errors import KaituError
+
+log = logging.getLogger(__name__)
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -28,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KaituError, OSError) as error:
         print(f"kaitu-operator: {error}", file=sys.stderr)
         return 2
-    return asyncio.run(run(options))
+    try:
+        return asyncio.run(run(options))
+    except ApiError as error:
+        log.error("the operator ends: %s", error)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -115,6 +115,7 @@ def _connection(found: Credentials) -> kopf.ConnectionInfo:
         token=found.token,
         certificate_data=found.certificate_data,
         private_key_data=found.private_key_data,
+        proxy_url=found.proxy_url,
         expiration=now + _RELOGIN + timedelta(microseconds=random.randrange(1000)),  # noqa: S311
     )
 
