@@ -46,9 +46,23 @@ SEEN: dict[str, tuple[dict[str, str], list[str]]] = {
         ["/apps/k/./u.sh"],
     ),
     "a script of cron.daily": ({"etc/cron.daily/x": DOWN}, ["/etc/cron.daily/x"]),
+    "a script of the last line of one table, then of the first of another": (
+        {
+            "etc/crontab": "1 * * * * root /a.sh",
+            "etc/cron.d/b": "2 * * * * root /b.sh\n",
+            "a.sh": DOWN,
+            "b.sh": DOWN,
+        },
+        ["/a.sh", "/b.sh"],
+    ),
     "each script once": (
-        {"etc/crontab": "1 * * * * root /a.sh\n2 * * * * root /a.sh\n", "a.sh": DOWN},
-        ["/a.sh"],
+        {
+            "etc/crontab": "1 * * * * root /a.sh\n2 * * * * root /etc/cron.daily/a.sh\n",
+            "etc/cron.d/b": "3 * * * * root /a.sh\n",
+            "a.sh": DOWN,
+            "etc/cron.daily/a.sh": DOWN,
+        },
+        ["/a.sh", "/etc/cron.daily/a.sh"],
     ),
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from kaitu.core.command import CATALOGUE, Command
 from kaitu.remote import loader
-from safety.rules import RULES, Rule, breaches
+from safety.rules import RULES, Rule, breaches, commands
 from scripts.run import SCRIPTS
 
 NAMES = {
@@ -58,6 +58,12 @@ def test_a_script_that_loses_a_guard_is_caught(old: str, new: str, rule: str) ->
     assert old in text
 
     assert any(found.startswith(rule) for found in breaches(text.replace(old, new)))
+
+
+def test_the_probe_writes_no_temporary_file_either() -> None:
+    """Some shells keep a here-document in one."""
+    assert any("<<" in line for line in commands(loader.script_text("set_sysctl")))
+    assert not any("<<" in line for line in commands(loader.script_text("probe")))
 
 
 def test_the_only_words_evaluated_are_the_script_itself() -> None:

@@ -88,19 +88,30 @@ host_machine() { # tells two machines apart without giving away the id, which sy
 # What cron does of itself that takes the stack down: the place is said, never a word of what is there.
 # A line of cron is judged with the scripts that it names; what those scripts run is not followed.
 host_automation() {
-    root=${KAITU_ROOT:-} named=' '
-    for table in "$root"/etc/crontab "$root"/etc/cron.d/* "$root"/var/spool/cron/crontabs/* \
-        "$root"/var/spool/cron/*; do
+    root=${KAITU_ROOT:-}
+    set -- "$root"/etc/crontab "$root"/etc/cron.d/* "$root"/var/spool/cron/crontabs/* \
+        "$root"/var/spool/cron/*
+    for table in "$@"; do
+        [ ! -f "$table" ] || host_down "$table" line
+    done
+    host_lines "$@" | host_scripts
+}
+
+host_lines() { # host_lines TABLE...: by a pipe, as a here-document is a file in some shells
+    for table in "$@"; do
         [ -f "$table" ] || continue
-        host_down "$table" line
-        while read -r text; do
-            case $text in
-            '#'*) ;;
-            */*) host_named "$text" ;;
-            esac
-        done <<TABLE
-$(head -c 65536 "$table" | head -n 200)
-TABLE
+        head -c 65536 "$table" | head -n 200
+        echo
+    done
+}
+
+host_scripts() { # the scripts that the lines on stdin name, then those that cron runs by their place
+    named=' '
+    while read -r text; do
+        case $text in
+        '#'*) ;;
+        */*) host_named "$text" ;;
+        esac
     done
     for script in "$root"/etc/cron.hourly/* "$root"/etc/cron.daily/* "$root"/etc/cron.weekly/* \
         "$root"/etc/cron.monthly/*; do
@@ -110,7 +121,7 @@ TABLE
 
 host_named() { # host_named LINE: looks into the scripts among its words; `cd` says where they are
     set -f
-    # shellcheck disable=SC2086 # splitting is the point
+    # shellcheck disable=SC2046 # splitting is the point
     set -- $(printf '%s' "$1" | tr ';&|()"' '      ' | tr -d "'")
     set +f
     base='' before=''
