@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lab.node import Node
+from lab.wait import until
 
 Act = Callable[[Node, Mapping[str, str]], object]
 
@@ -43,6 +44,16 @@ def outside(*command: str) -> Act:
         return node.docker.run(*(word.format(**args) for word in command), node.container)
 
     return act
+
+
+def paused(node: Node, _: Mapping[str, str]) -> object:
+    """Polled: where many processes run, the kernel may not hold them all at the first try."""
+
+    def pause() -> bool:
+        state = node.docker.run("inspect", "-f", "{{.State.Paused}}", node.container)
+        return state.strip() == "true" or bool(node.docker.run("pause", node.container))
+
+    return until(pause, 60, f"frozen {node.container}")
 
 
 def filtered(rules: str) -> tuple[Act, Act]:
@@ -78,7 +89,7 @@ WHOLE = f"--cpus={os.cpu_count()}"
 
 FAULTS: Mapping[str, Fault] = {
     # The machine
-    "freeze": Fault(outside("pause"), outside("unpause")),
+    "freeze": Fault(paused, outside("unpause")),
     "reboot": Fault(lambda node, _: node.reboot()),
     "slowcpu": Fault(
         outside("update", "--cpus={cpus}"), outside("update", WHOLE), {"cpus": "0.05"}
