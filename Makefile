@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup format check test demo bench crds clean
+.PHONY: help setup format check check-style check-units check-scripts test demo bench crds clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -21,13 +21,22 @@ format: setup ## rewrite the Python files as ruff likes them
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
+# Each part's output is shown whole when it has ended; the scripts' tests take as long as all others.
 check: setup ## format, lint, types, import contracts, tests that need no lab (1 minute)
+	@$(MAKE) --no-print-directory -j3 -Otarget check-scripts check-units check-style
+
+check-style:
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(PYTEST) --ignore tests/integration
 	@$(PY) -m house
+
+check-units:
+	$(PYTEST) --ignore tests/integration --ignore tests/scripts
+
+check-scripts:
+	$(PYTEST) tests/scripts
 
 test: check ## check, then real API server and real nodes (first run 15 minutes, later runs faster)
 	$(PY) -m lab.shards tests/integration

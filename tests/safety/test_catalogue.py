@@ -32,12 +32,9 @@ def test_no_script_says_what_it_must_not(name: str) -> None:
 )
 def test_what_is_planted_in_a_script_is_found(rule: Rule, plant: str) -> None:
     """Also behind a comment, in a function, and over two lines."""
-    text = loader.script_text("start_job")
     split = plant.replace(" ", " \\\n    ", 1)
     for planted in (plant, f"x() {{ # one\n    {plant}\n}}", f"true; {split}"):
-        assert any(
-            found.startswith(f"{rule.name}: ") for found in breaches(f"{text}\n{planted}\n")
-        )
+        assert any(found.startswith(f"{rule.name}: ") for found in breaches(f"true\n{planted}\n"))
 
 
 MUTATIONS = {

@@ -1,6 +1,7 @@
 """The merge of .env as text, against an oracle that works another way."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,30 +18,44 @@ PROGRAM = f"""
 LC_ALL=C; export LC_ALL
 why() {{ echo EWRITE; }}
 . {SCRIPTS}/env_merge.sh
-protected=$4
+protected=$1
+shift
 awk() {{ command $AWK "$@"; }}
-if merge_env "$1" "$2" "$3"; then echo OK; else echo "$code"; fi
+for place in "$@"; do
+    cd "$place" || exit
+    if merge_env live directives out; then echo OK; else echo "$code"; fi
+done
 """
+Case = tuple[bytes | None, bytes]  # the text, and the lines that are wanted in it
+
+
+def laid_out(place: Path, case: Case) -> str:
+    text, lines = case
+    place.mkdir()
+    if text is not None:
+        (place / "live").write_bytes(text)
+    (place / "directives").write_bytes(lines)
+    return str(place)
 
 
 def merge(
-    text: bytes | None, lines: bytes, shell: str = "dash", awk: str = "awk", more: str = ""
-) -> bytes | str:
-    """The merged text, or the code of the refusal."""
-    with TemporaryDirectory() as place:
-        live, directives, out = (Path(place) / name for name in ("live", "directives", "out"))
-        if text is not None:
-            live.write_bytes(text)
-        directives.write_bytes(lines)
+    cases: Sequence[Case], shell: str = "dash", awk: str = "awk", more: str = ""
+) -> list[bytes | str]:
+    """For each case, all in one shell: the merged text, or the code of the refusal."""
+    with TemporaryDirectory() as root:
+        places = [laid_out(Path(root) / str(n), case) for n, case in enumerate(cases)]
         done = subprocess.run(
-            [*SH[shell], "-c", PROGRAM, "sh", str(live), str(directives), str(out), more],
+            [*SH[shell], "-c", PROGRAM, "sh", more, *places],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "AWK": AWKS[awk]},
             capture_output=True,
             text=True,
             check=True,
         )
-        code = done.stdout.strip()
-        return out.read_bytes() if code == "OK" else code
+        codes = done.stdout.splitlines()
+        return [
+            (Path(place) / "out").read_bytes() if code == "OK" else code
+            for place, code in zip(places, codes, strict=True)
+        ]
 
 
 def expected(text: bytes, wanted: dict[bytes, bytes]) -> bytes | str:
@@ -73,7 +88,7 @@ def test_the_merge_is_what_the_oracle_says(
     shell: str, awk: str, text: bytes, wanted: dict[bytes, bytes]
 ) -> None:
     lines = b"".join(name + b"=" + value + b"\n" for name, value in wanted.items())
-    assert merge(text, lines, shell, awk) == expected(text, wanted)
+    assert merge([(text, lines)], shell, awk) == [expected(text, wanted)]
 
 
 CASES: list[tuple[str, bytes | None, bytes, bytes | str]] = [
@@ -131,11 +146,8 @@ CASES: list[tuple[str, bytes | None, bytes, bytes | str]] = [
 @pytest.mark.parametrize("shell", SH)
 def test_cases(shell: str) -> None:
     awk = "busybox" if shell == "busybox" else "awk"
-    wrong = {
-        name: got
-        for name, text, lines, result in CASES
-        if (got := merge(text, lines, shell, awk, "OTHER,MINE")) != result
-    }
+    got = merge([case[1:3] for case in CASES], shell, awk, "OTHER,MINE")
+    wrong = {case[0]: given for case, given in zip(CASES, got, strict=True) if given != case[3]}
     assert wrong == {}
 
 

@@ -37,9 +37,9 @@ def test_a_secret_is_filled_or_not(shell: str, text: str, filled: bool, tmp_path
 def test_the_jitter_costs_nothing_of_the_time_for_pulls(shell: str, tmp_path: Path) -> None:
     program = [shell, "sh"] if shell == "busybox" else [SHELLS[shell]]
     script = f"""{joined("job.sh", "job_pull.sh")}
-        kind=pull key=k job={tmp_path} jitter=3600 attempts=5 services=a clock=0
+        kind=pull key=k job={tmp_path} jitter=300 attempts=5 services=a clock=0
         now() {{ echo "$clock"; }}
-        random() {{ echo 3600; }}
+        random() {{ echo 300; }}
         sleep() {{ clock=$((clock + $1)); }}
         pull_one() {{ echo "$((deadline - clock)) s for $service"; }}
         note_tags() {{ :; }}
