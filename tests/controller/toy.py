@@ -7,6 +7,7 @@ from typing import Any
 from kaitu.api.policy import Policy
 from kaitu.cluster.errors import ApiError
 from kaitu.cluster.events import Recorder
+from kaitu.cluster.known_hosts import KnownHosts
 from kaitu.cluster.references import References
 from kaitu.controller.app import App, Writer
 from kaitu.controller.arrivals import seen
@@ -87,6 +88,7 @@ def operator(body: dict[str, Any]) -> tuple[App, Any]:
         writer=Writer("inst", 1, "p1"),
         policy=Policy(),
         references=References(api),
+        known_hosts=KnownHosts(api),
         pool=Pool(),
         events=Recorder(api),
         metrics=Metrics(),

@@ -225,6 +225,8 @@ class Handled(StatusModel):
     """Last handled value of fleet.kaitu.io/pullAt."""
     retry: Token | None = None
     """Last handled value of fleet.kaitu.io/retry."""
+    accept_host_key: Token | None = None
+    """Last handled value of fleet.kaitu.io/accept-host-key."""
 
 
 class NodeStatus(StatusModel):

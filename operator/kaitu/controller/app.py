@@ -11,6 +11,7 @@ from kaitu.cluster.api import Api
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.found import Object
 from kaitu.cluster.installation import Installation
+from kaitu.cluster.known_hosts import KnownHosts
 from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
 from kaitu.controller.metrics import Metrics
@@ -39,6 +40,7 @@ class App:
     writer: Writer
     policy: Policy
     references: References
+    known_hosts: KnownHosts
     pool: Pool
     events: Recorder
     metrics: Metrics

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from kaitu.api.connection import HostSpec
 from kaitu.api.node import ASPECTS, NodeSpec
 from kaitu.api.policy import allows_address
 from kaitu.api.resolve import desired, references, ssh_key
 from kaitu.controller.app import App
 from kaitu.controller.store import ADOPT, PULL_AT, REQUESTED_AT, RETRY, Record
+from kaitu.controller.trust import keep, learned
 from kaitu.core.desired import Desired, Reference, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.secrets import Secret
@@ -19,7 +21,7 @@ from kaitu.engine.look import Managed, manage
 from kaitu.engine.schedule import Pace, spread
 from kaitu.engine.visit import Orders
 from kaitu.remote.connection import Connection
-from kaitu.remote.ssh import Patience, Target
+from kaitu.remote.ssh import Patience, Target, learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ def _objects(
     namespace: str, spec: NodeSpec, needed: Iterable[Reference]
 ) -> frozenset[tuple[str, str, str]]:
     """The objects whose change concerns this node."""
-    key = ("Secret", namespace, spec.connection.private_key_secret_ref.name)
-    return frozenset({key, *((one.kind, namespace, one.name) for one in needed)})
+    keys = {host.private_key_secret_ref.name for host in spec.connection.hosts}
+    named = {("Secret", name) for name in keys} | {(one.kind, one.name) for one in needed}
+    return frozenset((kind, namespace, name) for kind, name in named)
 
 
 def _revision(spec: Mapping[str, Any], versions: Any) -> str:
@@ -86,11 +89,17 @@ def _revision(spec: Mapping[str, Any], versions: Any) -> str:
 
 
 async def way(app: App, record: Record, spec: NodeSpec) -> Target:
-    """How to reach the node; raises when its key is missing."""
+    """How to reach the node; raises when a key is missing. Without host keys they are learned."""
     to = spec.connection
+    jumps = [await _host(app, record, jump, jump.host_keys) for jump in to.jumps]
+    pinned = to.host_keys or await learned(app, record, fresh=requested(record))
+    return replace(await _host(app, record, to, pinned), jumps=tuple(jumps))
+
+
+async def _host(app: App, record: Record, to: HostSpec, pinned: tuple[str, ...]) -> Target:
     name = to.private_key_secret_ref.name
     found = await app.references.secret(record.namespace, name, fresh=requested(record))
-    return Target(to.host, to.port_number, to.user_name, ssh_key(found, name), tuple(to.host_keys))
+    return Target(to.host, to.port_number, to.user_name, ssh_key(found, name), pinned)
 
 
 async def _read(app: App, record: Record, reference: Reference) -> Secret | KaituError:
@@ -102,13 +111,21 @@ async def _read(app: App, record: Record, reference: Reference) -> Secret | Kait
 
 
 async def session(app: App, record: Record, target: Target, pace: Pace) -> Connection:
-    """The pooled connection of this node, or a fresh one when a person asked for a visit."""
+    """The pooled connection of this node, or a fresh one when a person asked for a visit.
+
+    At the first contact with a node that has no key yet, its key is stored before the login.
+    """
+    patience = Patience.within(pace.timeout, len(target.jumps) + 1)
+
+    def denied(address: str) -> str | None:
+        return allows_address(app.policy, address)
+
+    if not target.host_keys:
+        line = await learn(target, denied, patience)
+        await keep(app, record, line)
+        target = replace(target, host_keys=(line,))
     return await app.pool.session(
-        record.key,
-        target,
-        lambda address: allows_address(app.policy, address),
-        fresh=requested(record),
-        patience=Patience.within(pace.timeout),
+        record.key, target, denied, fresh=requested(record), patience=patience
     )
 
 

@@ -11,14 +11,16 @@ from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
 from kaitu.controller.prepare import Prepared, orders, pace_of, prepare, session
 from kaitu.controller.publish import announcement, publish
-from kaitu.controller.store import RETRY, TOKENS, Key, Record
+from kaitu.controller.store import ACCEPT_HOST_KEY, RETRY, TOKENS, Key, Record
+from kaitu.controller.trust import accept, explained
 from kaitu.core.errors import KaituError
-from kaitu.core.reasons import REASONS, Condition, Reason
+from kaitu.core.reasons import Condition, Reason
 from kaitu.core.transport import Transport
 from kaitu.engine import report, schedule, verdicts
 from kaitu.engine.report import Subject
 from kaitu.engine.schedule import Pace
 from kaitu.engine.visit import Visit, visit
+from kaitu.remote.ssh import ChangedKey
 
 UNSAID = 10.0
 """Seconds at most until what the API server did not take is said again."""
@@ -69,6 +71,8 @@ async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
             connection = await session(app, record, prepared.target, pace)
             late = Reason.VISIT_DEADLINE
             result = await _visit(app, record, prepared, connection)
+    except ChangedKey as error:
+        return await _changed(app, record, spec, error)
     except KaituError as error:
         return await _failed(app, record, error, pace)
     except TimeoutError:
@@ -78,6 +82,16 @@ async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
         ended = KaituError(late, f"no end within {pace.timeout:g} s")
         return await _failed(app, record, ended, pace)
     return await _finished(app, record, prepared, result)
+
+
+async def _changed(app: App, record: Record, spec: NodeSpec, error: ChangedKey) -> float:
+    """A key that a person accepted is the node's from now on; any other one stops."""
+    try:
+        if await accept(app, record, spec, error):
+            return 0.0
+    except KaituError as failed:
+        return await _failed(app, record, failed, pace_of(spec))
+    return await _failed(app, record, explained(record, spec, error), pace_of(spec))
 
 
 async def _visit(app: App, record: Record, prepared: Prepared, transport: Transport) -> Visit:
@@ -109,9 +123,16 @@ def _still_asked(record: Record, handled: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in handled.items() if not (gone and name == "retry")}
 
 
+def _accepted(app: App, record: Record, spec: NodeSpec) -> set[str]:
+    """Whether the node proved the host key that a person asked to accept."""
+    proven = app.pool.describe(record.key).get("hostKeyFingerprint")
+    named = record.annotations.get(ACCEPT_HOST_KEY)
+    return {"acceptHostKey"} if spec.connection.learns and named == proven else set()
+
+
 async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> float:
     """Report a visit that saw nothing, and come back by the reason's retry class."""
-    memory, retry = record.memory, REASONS[error.reason].retry
+    memory, retry = record.memory, error.row.retry
     memory.failed(app.clock())
     observer.failed(app, record.key, error.reason, pace)
     _give_way(app, record)
@@ -144,6 +165,7 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     ours = result.sight.host.owner == owner
     disrupting = _disrupting(app, record, result, ours=ours)
     answered = result.answered(record.annotations.get(RETRY, "-")) | ({"adopt"} if ours else set())
+    answered |= _accepted(app, record, prepared.spec)
     findings = verdicts.of_visit(result, flapping=memory.flapping(now), disrupting=disrupting)
     subject = _subject(app, record, prepared.revision, answered)
     status = report.of_visit(subject, result, findings, _now(), app.pool.describe(record.key))

@@ -14,6 +14,7 @@ from kaitu.api.policy import Policy
 from kaitu.cluster.api import Api, ApiError
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.installation import Installation
+from kaitu.cluster.known_hosts import KnownHosts
 from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
 from kaitu.controller import chores, http
@@ -146,6 +147,7 @@ async def _app(
         writer=writer,
         policy=options.policy,
         references=References(api),
+        known_hosts=KnownHosts(api),
         pool=Pool(),
         events=Recorder(api),
         metrics=metrics,

@@ -77,6 +77,7 @@ class Reason(StrEnum):
     BANNER_TIMEOUT = "BannerTimeout"
     NOT_SSH = "NotSSH"
     LOGIN_TIMEOUT = "LoginTimeout"
+    JUMP_FAILED = "JumpFailed"
     HOST_KEY_CHANGED = "HostKeyChanged"
     ALGORITHM_MISMATCH = "AlgorithmMismatch"
     AUTH_FAILED = "AuthFailed"
@@ -84,6 +85,7 @@ class Reason(StrEnum):
     FLAPPING = "Flapping"
     KEY_NOT_FOUND = "KeyNotFound"
     KEY_INVALID = "KeyInvalid"
+    KNOWN_HOSTS_FAILED = "KnownHostsFailed"
     # ProbeTrusted
     CHANNEL_REFUSED = "ChannelRefused"
     VISIT_DEADLINE = "VisitDeadline"
@@ -183,13 +185,15 @@ def _rows() -> dict[Reason, Row]:
         (s.BANNER_TIMEOUT, reach, unknown, absent, "The port opens but sshd says nothing; the host may be frozen or overloaded."),
         (s.NOT_SSH, reach, no, absent, "Something else listens on this port; check spec.connection.port."),
         (s.LOGIN_TIMEOUT, reach, unknown, absent, "sshd greets but does not let anybody in; look at its load, its DNS and PAM."),
-        (s.HOST_KEY_CHANGED, reach, no, person, "Reinstalled? Put the new key into spec.connection.hostKeys. If not, do not log in: it may not be your machine."),
+        (s.JUMP_FAILED, reach, unknown, absent, "A jump on the way failed, and nothing was said to the node. The message names the jump and the cause, which decides verdict and time of the next attempt."),
+        (s.HOST_KEY_CHANGED, reach, no, person, "Reinstalled? Put the new key into hostKeys of the node, or of the jump that the message names; with TrustOnFirstUse, accept it as the message says. If not, do not log in: it may not be your machine."),
         (s.ALGORITHM_MISMATCH, reach, no, fix, "sshd offers only algorithms that are not accepted; update OpenSSH on the node."),
         (s.AUTH_FAILED, reach, no, slow, "The key was refused; check spec.connection.user and authorized_keys."),
         (s.CONNECTION_LOST, reach, unknown, soon, "The connection broke; it is tried again."),
         (s.FLAPPING, reach, unknown, soon, "The node comes and goes; one more good visit in a row is awaited."),
         (s.KEY_NOT_FOUND, reach, no, fix, "Create the Secret of spec.connection.privateKeySecretRef."),
         (s.KEY_INVALID, reach, no, fix, "The key Secret must be of type kubernetes.io/ssh-auth and hold an unencrypted ssh-privatekey."),
+        (s.KNOWN_HOSTS_FAILED, reach, unknown, soon, "The ConfigMap kaitu-known-hosts cannot be read, written or understood; see the message. Without a stored key nobody logs in."),
         (s.CHANNEL_REFUSED, probe, unknown, soon, "sshd refused a session; check MaxSessions and forced commands."),
         (s.VISIT_DEADLINE, probe, unknown, soon, "The node answered too slowly; it may be overloaded. spec.timeout can be raised."),
         (s.OUTPUT_OVERFLOW, probe, no, absent, "The node sent far more than a probe does; look at the account's shell start files."),

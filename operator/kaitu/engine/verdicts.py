@@ -25,7 +25,7 @@ GOOD: Final = {
 _CALM: Final = frozenset({State.IN_SYNC, State.OBSERVED})
 _DERIVED: Final = frozenset({Reason.AWAITS_DEPLOYMENT, Reason.DEPENDENCY_NOT_READY})
 """Reasons that point to another aspect, which then has the cause."""
-_OURS: Final = frozenset({Reason.OBSERVER_DEGRADED, Reason.DNS_ERROR})
+_OURS: Final = frozenset({Reason.OBSERVER_DEGRADED, Reason.DNS_ERROR, Reason.KNOWN_HOSTS_FAILED})
 """Failures of the instrument: however often they come, they say nothing of the node."""
 _MESSAGE_LIMIT: Final = 1024
 
@@ -58,7 +58,7 @@ def of_failure(error: KaituError, streak: int) -> Findings:
     if failing not in LAYERS:
         failing = Condition.IN_SYNC
     verdict = error.row.verdict
-    inconclusive = verdict is Verdict.UNKNOWN and error.reason not in _OURS
+    inconclusive = verdict is Verdict.UNKNOWN and error.cause not in _OURS
     if failing is Condition.REACHABLE and inconclusive and streak > 1:
         verdict = Verdict.FALSE
     at = LAYERS.index(failing)
@@ -67,7 +67,7 @@ def of_failure(error: KaituError, streak: int) -> Findings:
     findings = {layer: above(layer) for layer in LAYERS[:at]}
     findings[failing] = Finding(verdict, error.reason, error.message)
     findings |= {layer: _unseen(layer) for layer in LAYERS[at + 1 :]}
-    return summarise(findings, stalled=error if _stalling(error.reason) else None)
+    return summarise(findings, stalled=error if _stalling(error.cause) else None)
 
 
 def of_visit(visit: Visit, *, flapping: bool, disrupting: bool = False) -> Findings:

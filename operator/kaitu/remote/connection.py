@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncssh
@@ -29,8 +30,17 @@ _NO_SUDO: Final = re.compile(
 _TIMED_OUT: Final = {124, 137}  # by the node's own `timeout`
 
 
-Entered = tuple[asyncssh.SSHClientConnection, str]
-"""What a login gives: the connection, and the address that was dialled."""
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A host that was logged in to; ``label`` is how messages call it."""
+
+    label: str
+    ssh: asyncssh.SSHClientConnection
+    address: str
+
+
+Entered = tuple[Hop, ...]
+"""What a login gives: the jumps on the way, and last the node. Each ends with the next."""
 
 
 class Connection:
@@ -43,12 +53,18 @@ class Connection:
     def __init__(
         self, entered: Entered, user: str, enter: Callable[[], Awaitable[Entered]]
     ) -> None:
-        self._ssh, self.address = entered
+        self._take(entered)
         self._enter = enter
         self._ended = self._aborted = False
         self._sudo = user != "root"
         self._turn = asyncio.Lock()
         self.reused = False
+
+    def _take(self, entered: Entered) -> None:
+        *jumps, node = entered
+        self._ssh, self.address = node.ssh, node.address
+        self._last_jump = jumps[-1] if jumps else None
+        self.addresses = tuple(hop.address for hop in entered)
 
     @property
     def alive(self) -> bool:
@@ -76,7 +92,7 @@ class Connection:
         return await self._probe(data)
 
     async def _renew(self) -> None:
-        self._ssh, self.address = await self._enter()
+        self._take(await self._enter())
         self._aborted = self.reused = False
         if self._ended:
             self.abort()
@@ -92,6 +108,9 @@ class Connection:
         return frame.done(await self._answer(command, guard))
 
     async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
+        """From where we are; behind jumps, where we cannot reach, from the last of them."""
+        if self._last_jump:
+            return await dial.dial_from(self._last_jump.ssh, self.address, ports)
         return await dial.dial(self.address, ports)
 
     async def _answer(self, command: Command, guard: tuple[str, ...]) -> Any:

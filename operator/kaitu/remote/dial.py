@@ -1,13 +1,21 @@
-"""Whether a TCP port answers, seen from where the operator runs."""
+"""Whether a TCP port answers, seen from where the operator runs, or from the last jump."""
 
 import asyncio
 import errno
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
+
+import asyncssh
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.remote.tunnel import SAID
 
+_STATES: Final = {
+    Reason.DIAL_REFUSED: "refused",
+    Reason.DIAL_TIMEOUT: "timeout",
+    Reason.DIAL_UNREACHABLE: "unreachable",
+}
 _OURS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 
 
@@ -34,3 +42,40 @@ async def _dial(address: str, port: int, timeout: float) -> str:
         return "unreachable"
     writer.transport.abort()
     return "open"
+
+
+async def dial_from(
+    jump: asyncssh.SSHClientConnection,
+    address: str,
+    ports: Collection[int],
+    timeout: float = 5.0,
+) -> dict[int, str]:
+    """The same as ``jump`` sees it; ``unreachable`` is also a port that it does not forward to."""
+    states = await asyncio.gather(*(_dial_from(jump, address, port, timeout) for port in ports))
+    return dict(zip(ports, states, strict=True))
+
+
+async def _dial_from(
+    jump: asyncssh.SSHClientConnection, address: str, port: int, timeout: float
+) -> str:
+    opening = asyncio.ensure_future(
+        jump.create_connection(asyncssh.SSHTCPSession[bytes], address, port)
+    )
+    opening.add_done_callback(_drop)
+    try:
+        async with asyncio.timeout(timeout):
+            await asyncio.shield(opening)
+    except TimeoutError:
+        return "timeout"
+    except asyncssh.ChannelOpenError as error:
+        return _STATES[SAID.get(error.reason, Reason.DIAL_UNREACHABLE)]
+    except (asyncssh.Error, OSError):
+        return "unreachable"
+    return "open"
+
+
+def _drop(opening: "asyncio.Future[Any]") -> None:
+    """Also one that opens too late for us: it would stay open for as long as the connection."""
+    if not opening.cancelled() and not opening.exception():
+        channel, _ = opening.result()
+        channel.abort()

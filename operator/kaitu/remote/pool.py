@@ -59,7 +59,7 @@ class Pool:
     def _usable(self, kept: _Kept, target: Target, denied: Denied) -> bool:
         fits = kept.connection.alive and kept.target == target
         young = asyncio.get_running_loop().time() < kept.until
-        return fits and young and denied(kept.connection.address) is None
+        return fits and young and not any(map(denied, kept.connection.addresses))
 
     def _keep(self, node: Hashable, connection: Connection, target: Target) -> None:
         """Jitter spreads the reconnects of a fleet that was reached all at once."""

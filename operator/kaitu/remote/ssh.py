@@ -1,88 +1,45 @@
-"""Logging in to a node: a pinned host key or nothing, and a reason for every layer that fails."""
+"""Logging in to a node, over its jumps: each host on the way is dialled, verified and entered."""
 
-import asyncio
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import asyncssh
-from asyncssh.kex import get_kex_algs
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
-from kaitu.core.secrets import Secret
-from kaitu.remote.connection import Connection, Entered
-from kaitu.remote.wire import DIAL_SECONDS, Denied, Wire, reach
-
-logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
-# asyncssh asks for them and uses neither; it fails where our uid has no name, as in a pod.
-os.environ.setdefault("LOGNAME", "kaitu")
-os.environ.setdefault("HOME", "/")
-
-_POST_QUANTUM: Final = "mlkem768x25519-sha256"  # only where the cryptography package has it
-_KEX: Final = [
-    *([_POST_QUANTUM] if _POST_QUANTUM.encode() in get_kex_algs() else []),
-    "curve25519-sha256",
-]
-_HOST_KEYS: Final = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-}
-_BUSY: Final = (b"Exceeded MaxStartups", b"Not allowed at this time")
-"""What sshd says instead of a greeting when it has too many callers, or too bad ones."""
-
-_SAYS: Final = {
-    Reason.HOST_KEY_CHANGED: "the node answers with a key that is not pinned; not logged in",
-    Reason.ALGORITHM_MISMATCH: "the node has no algorithm in common with us",
-    Reason.AUTH_FAILED: "the node refused the user or the key",
-    Reason.LOGIN_TIMEOUT: "sshd greets, but the login does not come to its end",
-    Reason.BANNER_TIMEOUT: "the port opens, but nothing is said",
-    Reason.NOT_SSH: "what answers does not speak SSH",
-    Reason.CONNECTION_LOST: "the connection broke during the login",
-}
-_TOO_MANY: Final = "Too many authentication failures"
-_BROKE: Final = Reason.CONNECTION_LOST
-_KINDS: Final = (
-    (asyncssh.HostKeyNotVerifiable, Reason.HOST_KEY_CHANGED),
-    (asyncssh.PermissionDenied, Reason.AUTH_FAILED),
-    (TimeoutError, Reason.LOGIN_TIMEOUT),
+from kaitu.remote.connection import Connection, Entered, Hop
+from kaitu.remote.login import (
+    PATIENCE,
+    ChangedKey,
+    Line,
+    Patience,
+    Target,
+    login,
+    options,
+    shown_key,
 )
+from kaitu.remote.tunnel import reach_through
+from kaitu.remote.wire import Denied, allowed, reach
 
+__all__ = ["PATIENCE", "ChangedKey", "Patience", "Target", "connect", "learn", "options"]
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a node is, who logs in with which key, and which keys it may answer with."""
-
-    host: str
-    port: int
-    user: str
-    private_key: Secret
-    host_keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds until the node has greeted, and from then on until it has let us in."""
-
-    banner: float = 10.0
-    login: float = 10.0
-    dial: float | None = None  # the usual
-
-    @classmethod
-    def within(cls, seconds: float) -> "Patience":
-        """For a visit of this length: who stays silent in one layer is named before its end."""
-        share = min(1.0, seconds / 40)
-        return cls(10 * share, 10 * share, DIAL_SECONDS * share)
-
-
-PATIENCE: Final = Patience()
 _OPEN_GATE: Final = nullcontext()
+_OF_THE_WAY: Final = frozenset(
+    {Reason.HOST_DENIED, Reason.HOST_KEY_CHANGED, Reason.INVALID_SPEC, Reason.KEY_INVALID}
+)
+"""What a jump has in common with a node: no dead host, but something to be set right."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One host on the way and its login; the label is empty for the node itself."""
+
+    target: Target
+    label: str
+    settings: asyncssh.SSHClientConnectionOptions
 
 
 async def connect(
@@ -91,9 +48,10 @@ async def connect(
     patience: Patience = PATIENCE,
     gate: AbstractAsyncContextManager[object] = _OPEN_GATE,
 ) -> Connection:
-    """Dial, verify the host key, log in; ``gate`` is held meanwhile, also when that is done anew.
+    """Dial, verify the host key, log in, over each jump in turn; ``gate`` is held meanwhile, also
+    when that is done anew.
 
-    Raises ``KaituError`` of the first layer that fails.
+    Raises ``KaituError`` of the first layer that fails, and names the jump where it is one.
     """
 
     async def enter() -> Entered:
@@ -103,144 +61,99 @@ async def connect(
     return Connection(await enter(), target.user, enter)
 
 
+async def learn(target: Target, denied: Denied, patience: Patience = PATIENCE) -> str:
+    """The host key that the node proves to have, as a line; no login is begun on it.
+
+    Store it, then ``connect`` to a target with this key: who answers then must prove it again.
+    """
+    hops = await _walk(_steps(target.jumps), denied, patience)
+    with _ending(hops):
+        wire = await _reach(target, hops, denied, patience)
+        try:
+            found = await shown_key(target, wire, patience)
+        finally:
+            wire.close()
+    _abort(hops)
+    return found
+
+
 async def _enter(target: Target, denied: Denied, patience: Patience) -> Entered:
-    settings = options(target)
-    wire = await reach(target.host, target.port, denied, patience.dial)
+    steps = [*_steps(target.jumps), _Step(target, "", options(target))]
+    hops = await _walk(steps, denied, patience)
+    for before, after in pairwise(hops):
+        after.ssh.set_tunnel(before.ssh)  # which ends with it
+    return tuple(hops)
+
+
+def _steps(jumps: tuple[Target, ...]) -> list[_Step]:
+    return [_jump(f"jump {n} ({_where(jump)})", jump) for n, jump in enumerate(jumps, 1)]
+
+
+def _jump(label: str, jump: Target) -> _Step:
+    with _speaking_of(label):
+        return _Step(jump, label, options(jump))
+
+
+def _where(target: Target) -> str:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{host}:{target.port}"
+
+
+async def _walk(steps: list[_Step], denied: Denied, patience: Patience) -> list[Hop]:
+    hops: list[Hop] = []
+    with _ending(hops):
+        for step in steps:
+            with _speaking_of(step.label):
+                hops.append(await _take(step, hops, denied, patience))
+    return hops
+
+
+async def _take(step: _Step, hops: list[Hop], denied: Denied, patience: Patience) -> Hop:
+    wire = await _reach(step.target, hops, denied, patience)
     try:
-        return await _login(target, wire, settings, patience), wire.address
+        ssh = await login(step.target, wire, step.settings, patience)
     except BaseException:
         wire.close()
         raise
+    return Hop(step.label, ssh, wire.address)
 
 
-def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
-    """The only options that are ever used: no files, no agent, no forwarding, no passwords."""
-    pinned = _pinned(target.host_keys)
-    return asyncssh.SSHClientConnectionOptions(
-        username=target.user,
-        client_keys=[_private_key(target.private_key)],
-        known_hosts=(pinned, [], []),
-        server_host_key_algs=_host_key_algorithms(pinned),
-        config=None,
-        agent_path=None,
-        agent_forwarding=False,
-        x11_forwarding=False,
-        x509_trusted_certs=None,
-        x509_trusted_cert_paths=[],
-        gss_host=None,
-        gss_kex=False,
-        gss_auth=False,
-        preferred_auth="publickey",
-        password_auth=False,
-        kbdint_auth=False,
-        host_based_auth=False,
-        kex_algs=_KEX,
-        encryption_algs=[
-            "aes256-gcm@openssh.com",
-            "aes128-gcm@openssh.com",
-            "chacha20-poly1305@openssh.com",
-        ],
-        keepalive_interval=5,
-        keepalive_count_max=3,
-        compression_algs=None,
-        send_env=None,
-        env=None,
-        request_pty=False,
-        encoding=None,
-    )
-
-
-def _pinned(lines: tuple[str, ...]) -> list[asyncssh.SSHKey]:
-    """The keys themselves, for no host pattern can miss then. asyncssh takes none as any."""
-    if not lines:
-        raise KaituError(Reason.INVALID_SPEC, "spec.connection.hostKeys is empty")
-    try:
-        return [asyncssh.import_public_key(line) for line in lines]
-    except (asyncssh.KeyImportError, ValueError):
-        raise KaituError(
-            Reason.INVALID_SPEC, "spec.connection.hostKeys has an entry that is no public key"
-        ) from None
-
-
-def _host_key_algorithms(pinned: list[asyncssh.SSHKey]) -> list[str]:
-    """Those of the pinned keys first; a node with another kind of key has a changed key then."""
-    kinds = [key.get_algorithm() for key in pinned] + list(_HOST_KEYS)
-    return [name for kind in dict.fromkeys(kinds) for name in _HOST_KEYS.get(kind, ())]
-
-
-def _private_key(secret: Secret) -> asyncssh.SSHKey:
-    try:
-        return asyncssh.import_private_key(secret.reveal())
-    except (asyncssh.KeyImportError, ValueError):
-        raise KaituError(Reason.KEY_INVALID, "the private key cannot be read") from None
-
-
-class _Client(asyncssh.SSHClient):
-    """Knows how far a login came. A key that is not pinned it refuses, as its base does."""
-
-    ssh: asyncssh.SSHClientConnection | None = None
-
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.ssh = conn
-
-    @property
-    def greeted(self) -> bool:
-        return bool(self.ssh and self.ssh.get_extra_info("server_version"))
-
-    @property
-    def verified(self) -> bool:
-        return bool(self.ssh and self.ssh.get_server_host_key())
-
-
-async def _login(
-    target: Target,
-    wire: Wire,
-    settings: asyncssh.SSHClientConnectionOptions,
-    patience: Patience,
-) -> asyncssh.SSHClientConnection:
-    client = _Client()
-    try:
-        async with asyncio.timeout(patience.banner + patience.login) as deadline:
-            with _greeting_due(client, deadline, patience.banner):
-                return await asyncssh.connect(
-                    wire.address,
-                    target.port,
-                    sock=wire,
-                    options=settings,
-                    client_factory=lambda: client,
-                )
-    except Exception as error:  # noqa: BLE001 - a hostile peer makes asyncssh raise anything
-        reason = _reason(error, client, wire.heard)
-        raise KaituError(reason, _SAYS[reason]) from None
+async def _reach(target: Target, hops: list[Hop], denied: Denied, patience: Patience) -> Line:
+    """A name behind a jump is resolved here, too: the jump is asked for the address we checked."""
+    if not hops:
+        return await reach(target.host, target.port, denied, patience.dial)
+    last, addresses = hops[-1], await allowed(target.host, denied)
+    return await reach_through(last.ssh, last.label, addresses, target.port, patience.dial)
 
 
 @contextmanager
-def _greeting_due(client: _Client, deadline: asyncio.Timeout, seconds: float) -> Iterator[None]:
-    def check() -> None:
-        if not client.greeted:
-            deadline.reschedule(0)
-
-    timer = asyncio.get_running_loop().call_later(seconds, check)
+def _ending(hops: list[Hop]) -> Iterator[None]:
+    """A failure ends what led to it; where a jump has broken meanwhile, that is its cause."""
     try:
         yield
-    finally:
-        timer.cancel()
+    except BaseException as error:
+        broken = next((hop for hop in hops if hop.ssh.is_closed()), None)
+        _abort(hops)
+        if broken and isinstance(error, KaituError):
+            said = f"{broken.label}: the connection broke"
+            raise KaituError(Reason.JUMP_FAILED, said, Reason.CONNECTION_LOST) from None
+        raise
 
 
-def _reason(error: Exception, client: _Client, heard: bytes) -> Reason:
-    """The layer at which a login failed."""
-    if not client.greeted:
-        return _ungreeted(error, heard)
-    if isinstance(error, asyncssh.KeyExchangeFailed):
-        # With a pinned key shown, it was not proven: whoever answers has only its public half.
-        return Reason.HOST_KEY_CHANGED if client.verified else Reason.ALGORITHM_MISMATCH
-    if isinstance(error, asyncssh.ProtocolError) and error.reason.startswith(_TOO_MANY):
-        return Reason.AUTH_FAILED
-    return next((reason for kind, reason in _KINDS if isinstance(error, kind)), _BROKE)
+def _abort(hops: list[Hop]) -> None:
+    for hop in reversed(hops):
+        hop.ssh.abort()
 
 
-def _ungreeted(error: Exception, heard: bytes) -> Reason:
-    """Silence, or words: those of an sshd that turns us away, or those of something else."""
-    if heard and not heard.startswith(b"SSH-2"[: len(heard)]):
-        return _BROKE if heard.startswith(_BUSY) else Reason.NOT_SSH
-    return Reason.BANNER_TIMEOUT if isinstance(error, TimeoutError) else _BROKE
+@contextmanager
+def _speaking_of(label: str) -> Iterator[None]:
+    """A failure names the jump at which it came up, and keeps its cause."""
+    try:
+        yield
+    except KaituError as error:
+        if not label or error.reason is Reason.JUMP_FAILED:
+            raise
+        said = f"{label}: {error.message}"
+        if error.reason in _OF_THE_WAY:
+            raise KaituError(error.reason, said) from None
+        raise KaituError(Reason.JUMP_FAILED, said, error.reason) from None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
@@ -48,6 +48,11 @@ class Wire(socket.socket):
         self.heard = b""
         self._over = False
 
+    @property
+    def carrier(self) -> dict[str, Any]:
+        """The argument by which asyncssh takes it."""
+        return {"sock": self}
+
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         data = super().recv(bufsize, flags)
         if not data and not self._over:
@@ -60,15 +65,21 @@ class Wire(socket.socket):
 
 async def reach(host: str, port: int, denied: Denied, seconds: float | None = None) -> Wire:
     """A connection to the first address that answers; none is dialled unless all are allowed."""
-    addresses = await resolve(host)
-    for address in addresses:
-        if rule := denied(address):
-            raise KaituError(Reason.HOST_DENIED, f"{address} is denied by the policy: {rule}")
+    addresses = await allowed(host, denied)
     share = (DIAL_SECONDS if seconds is None else seconds) / len(addresses)
     for address in addresses[:-1]:
         with suppress(KaituError):
             return await _dial(address, port, share)
     return await _dial(addresses[-1], port, share)
+
+
+async def allowed(host: str, denied: Denied) -> tuple[str, ...]:
+    """The addresses of a name; raises unless the policy lets every one of them be dialled."""
+    addresses = await resolve(host)
+    for address in addresses:
+        if rule := denied(address):
+            raise KaituError(Reason.HOST_DENIED, f"{address} is denied by the policy: {rule}")
+    return addresses
 
 
 async def resolve(host: str) -> tuple[str, ...]:

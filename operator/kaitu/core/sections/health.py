@@ -35,7 +35,7 @@ class DiskSpec(SpecModel):
 
 
 class TcpCheckSpec(SpecModel):
-    """One port that must accept connections from where the operator runs."""
+    """One port that must accept connections."""
 
     port: Port
     """The port, at the address of spec.connection.host."""
@@ -49,7 +49,8 @@ class HealthSpec(SpecModel):
     services: Services | None = None
     """Compose services that must be healthy. Default: every service of the compose file."""
     tcp: Annotated[tuple[TcpCheckSpec, ...], Field(max_length=16), Keyed("port")] = ()
-    """Ports that the operator dials."""
+    """Ports that the operator dials. Behind spec.connection.jumps they are dialled from the last
+    jump, which must allow forwarding to them."""
 
     @property
     def limits(self) -> DiskSpec:

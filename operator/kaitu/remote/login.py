@@ -1,0 +1,291 @@
+"""One login over one wire: a pinned host key or nothing, and a reason for whatever fails."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import asyncssh
+from asyncssh.kex import get_kex_algs
+
+from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Reason
+from kaitu.core.secrets import Secret
+from kaitu.remote.wire import DIAL_SECONDS
+
+logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
+# asyncssh asks for them and uses neither; it fails where our uid has no name, as in a pod.
+os.environ.setdefault("LOGNAME", "kaitu")
+os.environ.setdefault("HOME", "/")
+
+_POST_QUANTUM: Final = "mlkem768x25519-sha256"  # only where the cryptography package has it
+_KEX: Final = [
+    *([_POST_QUANTUM] if _POST_QUANTUM.encode() in get_kex_algs() else []),
+    "curve25519-sha256",
+]
+_HOST_KEYS: Final = {
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+}
+_BUSY: Final = (b"Exceeded MaxStartups", b"Not allowed at this time")
+"""What sshd says instead of a greeting when it has too many callers, or too bad ones."""
+
+_SAYS: Final = {
+    Reason.HOST_KEY_CHANGED: "the key that is shown is not proven, or not pinned; not logged in",
+    Reason.ALGORITHM_MISMATCH: "the node has no algorithm in common with us",
+    Reason.AUTH_FAILED: "the node refused the user or the key",
+    Reason.LOGIN_TIMEOUT: "sshd greets, but the login does not come to its end",
+    Reason.BANNER_TIMEOUT: "the port opens, but nothing is said",
+    Reason.NOT_SSH: "what answers does not speak SSH",
+    Reason.CONNECTION_LOST: "the connection broke during the login",
+}
+_TOO_MANY: Final = "Too many authentication failures"
+_BROKE: Final = Reason.CONNECTION_LOST
+_KINDS: Final = (
+    (asyncssh.HostKeyNotVerifiable, Reason.HOST_KEY_CHANGED),
+    (asyncssh.PermissionDenied, Reason.AUTH_FAILED),
+    (TimeoutError, Reason.LOGIN_TIMEOUT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a host is, who logs in with which key, and which keys it may answer with.
+
+    ``jumps`` are the hosts on the way to it, in order; they have none of their own.
+    """
+
+    host: str
+    port: int
+    user: str
+    private_key: Secret
+    host_keys: tuple[str, ...]
+    jumps: "tuple[Target, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds until a host has greeted, and from then on until it has let us in."""
+
+    banner: float = 10.0
+    login: float = 10.0
+    dial: float | None = None  # the usual
+
+    @classmethod
+    def within(cls, seconds: float, hosts: int = 1) -> "Patience":
+        """For a visit of this length over so many hosts: who stays silent in one layer is named
+        before its end.
+        """
+        share = min(1.0, seconds / (40 * hosts))
+        return cls(10 * share, 10 * share, DIAL_SECONDS * share)
+
+
+PATIENCE: Final = Patience()
+
+
+class Line(Protocol):
+    """What a login goes over: a socket, or a channel of the connection to the last jump."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def heard(self) -> bytes: ...
+    @property
+    def carrier(self) -> dict[str, Any]:
+        """The argument by which asyncssh takes it."""
+
+    def close(self) -> None: ...
+
+
+class ChangedKey(KaituError):
+    """The host key is not pinned; ``offered`` is the key as a line, not proven to be its own."""
+
+    def __init__(self, offered: asyncssh.SSHKey) -> None:
+        said = f"the host key is {offered.get_fingerprint()}, which is not pinned; not logged in"
+        super().__init__(Reason.HOST_KEY_CHANGED, said)
+        self.offered = line(offered)
+
+
+def line(key: asyncssh.SSHKey) -> str:
+    """A public key as it stands in a .pub file, without a comment."""
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
+    """The only options that are ever used: no files, no agent, no forwarding, no passwords."""
+    return _options(target, _pinned(target.host_keys))
+
+
+def _options(target: Target, pinned: list[asyncssh.SSHKey]) -> asyncssh.SSHClientConnectionOptions:
+    return asyncssh.SSHClientConnectionOptions(
+        username=target.user,
+        client_keys=[_private_key(target.private_key)],
+        known_hosts=(pinned, [], []),
+        server_host_key_algs=_host_key_algorithms(pinned),
+        config=None,
+        agent_path=None,
+        agent_forwarding=False,
+        x11_forwarding=False,
+        x509_trusted_certs=None,
+        x509_trusted_cert_paths=[],
+        gss_host=None,
+        gss_kex=False,
+        gss_auth=False,
+        preferred_auth="publickey",
+        password_auth=False,
+        kbdint_auth=False,
+        host_based_auth=False,
+        kex_algs=_KEX,
+        encryption_algs=[
+            "aes256-gcm@openssh.com",
+            "aes128-gcm@openssh.com",
+            "chacha20-poly1305@openssh.com",
+        ],
+        keepalive_interval=5,
+        keepalive_count_max=3,
+        compression_algs=None,
+        send_env=None,
+        env=None,
+        request_pty=False,
+        encoding=None,
+    )
+
+
+def _pinned(lines: tuple[str, ...]) -> list[asyncssh.SSHKey]:
+    """The keys themselves, for no host pattern can miss then. asyncssh takes none as any."""
+    if not lines:
+        raise KaituError(Reason.INVALID_SPEC, "hostKeys is empty: no key is pinned")
+    try:
+        return [asyncssh.import_public_key(line) for line in lines]
+    except (asyncssh.KeyImportError, ValueError):
+        raise KaituError(Reason.INVALID_SPEC, "a pinned host key is no public key") from None
+
+
+def _host_key_algorithms(pinned: list[asyncssh.SSHKey]) -> list[str]:
+    """Those of the pinned keys first; a node with another kind of key has a changed key then."""
+    kinds = [key.get_algorithm() for key in pinned] + list(_HOST_KEYS)
+    return [name for kind in dict.fromkeys(kinds) for name in _HOST_KEYS.get(kind, ())]
+
+
+def _private_key(secret: Secret) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.import_private_key(secret.reveal())
+    except (asyncssh.KeyImportError, ValueError):
+        raise KaituError(Reason.KEY_INVALID, "the private key cannot be read") from None
+
+
+class _Client(asyncssh.SSHClient):
+    """Knows how far a login came. A key that is not pinned it refuses, as its base does."""
+
+    ssh: asyncssh.SSHClientConnection | None = None
+    unpinned: asyncssh.SSHKey | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.ssh = conn
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        self.unpinned = key
+        return super().validate_host_public_key(host, addr, port, key)
+
+    @property
+    def greeted(self) -> bool:
+        return bool(self.ssh and self.ssh.get_extra_info("server_version"))
+
+    @property
+    def verified(self) -> bool:
+        return bool(self.ssh and self.ssh.get_server_host_key())
+
+
+async def login(
+    target: Target,
+    wire: Line,
+    settings: asyncssh.SSHClientConnectionOptions,
+    patience: Patience,
+) -> asyncssh.SSHClientConnection:
+    """Verify the host key, then log in. Raises ``KaituError`` of the first layer that fails."""
+    client = _Client()
+    with _named(client, wire):
+        async with asyncio.timeout(patience.banner + patience.login) as deadline:
+            with _greeting_due(client, deadline, patience.banner):
+                return await asyncssh.connect(
+                    wire.address,
+                    target.port,
+                    options=settings,
+                    client_factory=lambda: client,
+                    **wire.carrier,
+                )
+
+
+async def shown_key(target: Target, wire: Line, patience: Patience) -> str:
+    """The key that the host shows and proves to have, as a line. Nothing of a login is sent."""
+    client = _Client()
+    settings = asyncssh.SSHClientConnectionOptions(
+        _options(target, []), client_factory=lambda: client
+    )
+    with _named(client, wire):
+        async with asyncio.timeout(patience.banner + patience.login) as deadline:
+            with _greeting_due(client, deadline, patience.banner):
+                key = await asyncssh.get_server_host_key(
+                    wire.address,
+                    target.port,
+                    options=settings,
+                    config=None,
+                    kex_algs=_KEX,  # it would take its own in the place of those in the options
+                    server_host_key_algs=_host_key_algorithms([]),
+                    **wire.carrier,
+                )
+    if key is None:
+        raise KaituError(Reason.ALGORITHM_MISMATCH, _SAYS[Reason.ALGORITHM_MISMATCH])
+    return line(key)
+
+
+@contextmanager
+def _named(client: _Client, wire: Line) -> Iterator[None]:
+    """Whatever goes wrong is a ``KaituError`` of the layer at which it did."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a hostile peer makes asyncssh raise anything
+        reason = _reason(error, client, wire.heard)
+        if client.unpinned and reason is Reason.HOST_KEY_CHANGED:
+            raise ChangedKey(client.unpinned) from None
+        raise KaituError(reason, _SAYS[reason]) from None
+
+
+@contextmanager
+def _greeting_due(client: _Client, deadline: asyncio.Timeout, seconds: float) -> Iterator[None]:
+    def check() -> None:
+        if not client.greeted:
+            deadline.reschedule(0)
+
+    timer = asyncio.get_running_loop().call_later(seconds, check)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _reason(error: Exception, client: _Client, heard: bytes) -> Reason:
+    """The layer at which a login failed."""
+    if not client.greeted:
+        return _ungreeted(error, heard)
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        # With a pinned key shown, it was not proven: whoever answers has only its public half.
+        return Reason.HOST_KEY_CHANGED if client.verified else Reason.ALGORITHM_MISMATCH
+    if isinstance(error, asyncssh.ProtocolError) and error.reason.startswith(_TOO_MANY):
+        return Reason.AUTH_FAILED
+    return next((reason for kind, reason in _KINDS if isinstance(error, kind)), _BROKE)
+
+
+def _ungreeted(error: Exception, heard: bytes) -> Reason:
+    """Silence, or words: those of an sshd that turns us away, or those of something else."""
+    if heard and not heard.startswith(b"SSH-2"[: len(heard)]):
+        return _BROKE if heard.startswith(_BUSY) else Reason.NOT_SSH
+    return Reason.BANNER_TIMEOUT if isinstance(error, TimeoutError) else _BROKE
