@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_relay_delays_but_delivers(node: Node) -> None:
 
 
 def _through(node: Node, address: str, port: int, timeout: float = 20) -> tuple[int, str]:
-    near = Node(node.docker, node.keys, node.name, address, node.engine, port)
+    near = replace(node, address=address, port=port)
     return near.ssh("echo arrived", timeout=timeout)
 
 

@@ -36,6 +36,7 @@ class Node:
     name: str
     address: str
     engine: bool
+    options: tuple[str, ...]
     port: int = 1022
 
     @classmethod
@@ -50,18 +51,27 @@ class Node:
         engine: bool = True,
     ) -> "Node":
         """Start it and wait until it can be used; `apps_tmpfs` is the size of a small /apps."""
-        image = images.have(docker, images.NODE)
-        node = cls(docker, keys, name, network.take(), engine)
         small = (f"--tmpfs=/apps:size={apps_tmpfs}",) if apps_tmpfs else ()
-        with step(f"starting node {name} at {node.address}", "2 s"):
-            docker.run(
-                "run", "--detach", *docker.named(name), "--hostname", name, *RIGHTS, *small,
-                "--network", network.name, "--ip", node.address,
-                "--env", f"LAB_PUBLIC_KEY={keys.public}", "--env", f"LAB_REGISTRY={REGISTRY}",
-                "--env", f"LAB_ENGINE={'yes' if engine else 'no'}", image,
-            )  # fmt: skip
-            node.wait_ready()
+        options = (*small, "--network", network.name)
+        node = cls(docker, keys, name, network.take(), engine, options)
+        node._install()
         return node
+
+    def _install(self) -> None:
+        image = images.have(self.docker, images.NODE)
+        with step(f"starting node {self.name} at {self.address}", "2 s"):
+            self.docker.run(
+                "run", "--detach", *self.docker.named(self.name), "--hostname", self.name,
+                *RIGHTS, *self.options, "--ip", self.address,
+                "--env", f"LAB_PUBLIC_KEY={self.keys.public}", "--env", f"LAB_REGISTRY={REGISTRY}",
+                "--env", f"LAB_ENGINE={'yes' if self.engine else 'no'}", image,
+            )  # fmt: skip
+            self.wait_ready()
+
+    def reinstall(self) -> None:
+        """A new machine at the same address: nothing of the old one is left."""
+        self.remove()
+        self._install()
 
     @property
     def container(self) -> str:

@@ -77,11 +77,12 @@ class Seen:
     running: int = 0
     most_running: int = 0
     links: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+    forwards: list[tuple[str, int]] = field(default_factory=list)
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, seen: Seen, login: asyncio.Event, cut: bool) -> None:
-        self._seen, self._login, self._cut = seen, login, cut
+    def __init__(self, seen: Seen, login: asyncio.Event, cut: bool, forward: bool) -> None:
+        self._seen, self._login, self._cut, self._forward = seen, login, cut, forward
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._conn = conn
@@ -108,6 +109,14 @@ class _Server(asyncssh.SSHServer):
     def validate_public_key(self, _: str, key: asyncssh.SSHKey) -> bool:
         return key.public_data == USER_KEY.public_data
 
+    def connection_requested(self, host: str, port: int, _host: str, _port: int) -> bool:
+        """A refusal is in the words of OpenSSH."""
+        self._seen.forwards.append((host, port))
+        if not self._forward:
+            code = asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
+            raise asyncssh.ChannelOpenError(code, "open failed")
+        return True
+
     def session_requested(self) -> bool:
         if self._cut:
             self._conn.abort()
@@ -116,11 +125,17 @@ class _Server(asyncssh.SSHServer):
 
 @asynccontextmanager
 async def sshd(
-    behave: Behave | None = None, *, hang: bool = False, cut: bool = False, **options: Any
+    behave: Behave | None = None,
+    *,
+    hang: bool = False,
+    cut: bool = False,
+    forward: bool = False,
+    **options: Any,
 ) -> AsyncIterator[Seen]:
     """An SSH server; ``behave`` is what it does with a command, without it refuses every session.
 
-    With ``hang`` no login comes to its end, with ``cut`` the connection breaks at the session.
+    With ``hang`` no login comes to its end, with ``cut`` the connection breaks at the session;
+    with ``forward`` it is a jump.
     """
     seen, login = Seen(), asyncio.Event()
     if not hang:
@@ -138,7 +153,7 @@ async def sshd(
 
     options = {"server_host_keys": [HOST_KEY]} | options
     listener = await asyncssh.listen(
-        "127.0.0.1", 0, encoding=None, server_factory=lambda: _Server(seen, login, cut),
+        "127.0.0.1", 0, encoding=None, server_factory=lambda: _Server(seen, login, cut, forward),
         process_factory=serve if behave else None, **options,
     )  # fmt: skip
     seen.port = listener.get_port()

@@ -26,9 +26,10 @@ _WORDS: Final = {
 
 
 class Tunnel(asyncssh.SSHTCPSession[bytes]):
-    """A channel that remembers the first bytes it ``heard``, as a ``Wire`` does.
+    """A channel in the place of a socket, which remembers the first bytes it ``heard``.
 
-    asyncssh takes it as a tunnel: it asks it for a connection, and gets this one.
+    asyncssh asks it for a connection, as it would ask the jump, and uses it as the transport of
+    that. The channel itself would do, but tells the jump's version for that of the host behind it.
     """
 
     def __init__(self, address: str) -> None:
@@ -42,22 +43,32 @@ class Tunnel(asyncssh.SSHTCPSession[bytes]):
     def carrier(self) -> dict[str, Any]:
         return {"tunnel": self}
 
-    def close(self) -> None:
-        self._channel.abort()
-
     async def create_connection(
         self, factory: Any, _host: str, _port: int
-    ) -> tuple[Channel, Session]:
-        """Put the session that ``factory`` makes on the channel."""
+    ) -> tuple["Tunnel", Session]:
         if self._ended:
             raise asyncssh.ConnectionLost("the channel has ended")
         inner: Session = factory()
-        inner.connection_made(self._channel)
-        inner.session_started()
+        inner.connection_made(self)  # type: ignore[arg-type]
         self._inner = inner
         for data in self._early:
             inner.data_received(data, None)
-        return self._channel, inner
+        return self, inner
+
+    # As a transport
+
+    def get_extra_info(self, _name: str, default: Any = None) -> Any:
+        return default
+
+    def write(self, data: bytes) -> None:
+        self._channel.write(data)
+
+    def abort(self) -> None:
+        self._channel.abort()
+
+    close = abort
+
+    # As the session of the channel
 
     def connection_made(self, chan: Channel) -> None:
         self._channel = chan

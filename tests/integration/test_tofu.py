@@ -1,0 +1,158 @@
+"""Trust on first use, with a node that is really reinstalled, through the operator process."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from kaitu.api.connection import fingerprint
+from lab import fleet
+from lab.cluster import Cluster
+from lab.faults import fault
+from lab.fleet import Seen
+from lab.node import Node
+from lab.operator import Operator
+from lab.run import Lab
+from lab.wait import until
+
+CC = "net.ipv4.tcp_congestion_control"
+SYSCTL = {"settings": [{"name": CC, "value": "bbr"}]}
+KNOWN = "kaitu-known-hosts"
+WRONG = "SHA256:" + "A" * 43
+
+Start = Callable[[], Operator]
+
+
+@pytest.fixture
+def start(lab: Lab, namespace: Cluster) -> Iterator[Start]:
+    """Start an operator of this test's namespace; all of them end with the test."""
+    with ExitStack() as ending:
+        count = iter(range(100))
+
+        def begin() -> Operator:
+            log = lab.state / f"{namespace.namespace}-{next(count)}.log"
+            operator = Operator.start(lab.control_plane, log, "--namespace", namespace.namespace)
+            ending.callback(operator.stop)
+            return operator
+
+        yield begin
+
+
+def resource(node: Node) -> dict[str, Any]:
+    """The node without a key in the spec."""
+    made = fleet.kaitu_node("vps", node, sysctl=SYSCTL)
+    del made["spec"]["connection"]["hostKeys"]
+    made["spec"]["connection"]["hostKeyPolicy"] = "TrustOnFirstUse"
+    return made
+
+
+def apply(cluster: Cluster, node: Node) -> None:
+    node.run(f"sysctl -qw {CC}=reno")
+    cluster.apply(fleet.key_secret(node.keys.private), resource(node))
+
+
+def known(cluster: Cluster) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.get("configmap", KNOWN)
+    return found
+
+
+def sees(cluster: Cluster, check: Callable[[Seen], bool], what: str) -> Seen:
+    return fleet.wait(cluster, "vps", check, 90, what)
+
+
+def annotate(cluster: Cluster, name: str, value: str) -> None:
+    text = f"fleet.kaitu.io/{name}={value}"
+    cluster.kubectl("annotate", "--overwrite", "kaitunode", "vps", text)
+
+
+def stopped(cluster: Cluster, node: Node) -> str:
+    """What is said when the node answers with another key: that of now."""
+    shown = fingerprint(node.host_key)
+    seen = sees(
+        cluster,
+        lambda s: (
+            s.says("Reachable", "False", "HostKeyChanged")
+            and shown in s.condition("Reachable")["message"]
+        ),
+        "a changed host key",
+    )
+    return str(seen.condition("Reachable")["message"])
+
+
+def logins(node: Node) -> str:
+    """What sshd says of those who began a login, since the node was installed."""
+    log = "journalctl --no-pager -t sshd -t sshd-session"
+    return node.run(f"{log} | grep -E 'Accepted|Failed|user root|user ubuntu' || true")
+
+
+def test_a_node_is_learned_reinstalled_and_accepted(
+    namespace: Cluster, node: Node, start: Start
+) -> None:
+    apply(namespace, node)
+    first = start()
+    seen = fleet.wait_ready(namespace, "vps")
+    old = node.host_key
+    assert known(namespace)["data"] == {"vps": old}
+    assert seen.status["connection"]["hostKeyFingerprint"] == fingerprint(old)
+
+    first.stop()  # what was learned is not in the process
+    version = known(namespace)["metadata"]["resourceVersion"]
+    node.run(f"sysctl -qw {CC}=reno")
+    start()
+    until(lambda: node.run(f"sysctl -n {CC}").strip() == "bbr", 60, "visit of the next process")
+    assert known(namespace)["metadata"]["resourceVersion"] == version
+
+    node.reinstall()
+    tests = logins(node)  # the lab's own, while it waited for the node
+    node.run(f"sysctl -qw {CC}=reno")
+    said = stopped(namespace, node)
+    annotate(namespace, "accept-host-key", WRONG)
+    annotate(namespace, "requestedAt", "1")
+    stopped(namespace, node)
+    assert known(namespace)["data"] == {"vps": old}
+    assert logins(node) == tests
+
+    command = said[said.index("kubectl ") :]  # as it is printed
+    assert command.split()[1:3] == ["-n", namespace.namespace]
+    namespace.kubectl(*shlex.split(command)[3:])
+    new = fingerprint(node.host_key)
+    seen = sees(
+        namespace,
+        lambda s: s.ready and s.status["handled"].get("acceptHostKey") == new,
+        "a node in order again",
+    )
+    assert known(namespace)["data"] == {"vps": node.host_key}
+    assert node.run(f"sysctl -n {CC}").strip() == "bbr"
+    assert seen.status["connection"]["hostKeyFingerprint"] == new
+
+    with fault(node, "hostkey"):  # what was accepted once says nothing of the next
+        annotate(namespace, "requestedAt", "2")
+        stopped(namespace, node)
+        namespace.kubectl("delete", "kaitunode", "vps")
+        namespace.apply(resource(node))  # nor is the name forgotten with the resource
+        stopped(namespace, node)
+    annotate(namespace, "requestedAt", "3")
+    fleet.wait_ready(namespace, "vps")
+
+
+def test_nobody_logs_in_while_the_key_cannot_be_stored(
+    namespace: Cluster, node: Node, start: Start
+) -> None:
+    metadata = {"name": KNOWN}
+    namespace.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "immutable": True}
+    )
+    node.run("rm -rf /var/lib/kaitu-operator")
+    apply(namespace, node)
+    before = logins(node)
+
+    start()
+    seen = sees(namespace, lambda s: s.says("Reachable", "Unknown", "KnownHostsFailed"), "a stop")
+    assert f"ConfigMap {KNOWN}: not written" in seen.condition("Reachable")["message"]
+    assert logins(node) == before
+
+    namespace.kubectl("delete", "configmap", KNOWN)
+    fleet.wait_ready(namespace, "vps")
+    assert known(namespace)["data"] == {"vps": node.host_key}
