@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.leaves import deployment, node, sections
+from integration.leaves import deployment, node, sections, way
 from integration.leaves.stage import BASE, Rows, Stage
 from lab import fleet
 from lab.cluster import CRDS, Cluster
@@ -18,7 +18,7 @@ from lab.operator import Operator
 from lab.registry import Registry
 from lab.run import Lab
 
-ROWS: Rows = {**node.ROWS, **deployment.ROWS, **sections.ROWS}
+ROWS: Rows = {**node.ROWS, **way.ROWS, **deployment.ROWS, **sections.ROWS}
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ LONG = {
     "test_canary.py": 90,
     "test_ssh_faults.py": 80,
     "test_generations.py": 80,
+    "test_tofu.py": 80,
     "test_lab_node.py": 70,
+    "test_jumps.py": 70,
     "test_guardrails.py": 60,
 }
 SHORT = 30

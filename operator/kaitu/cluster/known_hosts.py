@@ -7,7 +7,7 @@ KaituNode goes: a name that comes back must not trust whoever answers then.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kaitu.api.connection import is_host_key
@@ -45,7 +45,10 @@ class KnownHosts:
         An old answer is better than none while the API server is away: keys seldom change.
         """
         known = self._known.get(namespace)
-        if known is None or fresh or self._clock() - known.read >= FRESH:
+        now = self._clock()
+        if known is None or fresh or now - known.read >= FRESH:
+            if known:
+                self._known[namespace] = replace(known, read=now)  # others need not ask, too
             try:
                 known = await self._read(namespace)
             except ApiError as error:
@@ -76,15 +79,16 @@ class KnownHosts:
                 return
 
     async def _read(self, namespace: str) -> _Known:
-        now = self._clock()
+        asked = self._clock()
         try:
-            body = await self._api.get(f"{_all(namespace)}/{NAME}")
+            found = _known(await self._api.get(f"{_all(namespace)}/{NAME}"), asked)
         except Missing:
-            known = _Known("", {}, now)
-        else:
-            known = _known(body, now)
-        self._known[namespace] = known
-        return known
+            found = _Known("", {}, asked)
+        newer = self._known.get(namespace)
+        if newer and newer.read > asked:  # written, or asked for and answered, meanwhile
+            return newer
+        self._known[namespace] = found
+        return found
 
     async def _write(self, namespace: str, version: str, data: Mapping[str, str]) -> Body:
         """As it was read, or not at all: ``Conflict`` when it exists by now, or has changed."""

@@ -1,4 +1,4 @@
-"""Rows of the node itself, and of the way to it."""
+"""Rows of the node itself."""
 
 from integration.leaves.stage import Rows, Stage
 from lab.wait import until
@@ -72,33 +72,6 @@ def finalizers(s: Stage) -> list[str]:
     return list(s.cluster.get("kaitunode", "vps")["metadata"].get("finalizers", ()))
 
 
-def host(s: Stage) -> None:
-    s.edit(connection=s.connection(host="127.0.0.1"))
-    s.says("Reachable", "HostDenied")
-
-
-def port(s: Stage) -> None:
-    s.edit(connection=s.connection(port=1023))
-    s.says("Reachable", "DialRefused")
-
-
-def user(s: Stage) -> None:
-    s.edit(connection=s.connection(user="nobody"))
-    s.says("Reachable", "AuthFailed")
-
-
-def key_secret(s: Stage) -> None:
-    s.edit(connection=s.connection(privateKeySecretRef={"name": "leaf"}))
-    s.says("Reachable", "KeyInvalid")
-
-
-def host_keys(s: Stage) -> None:
-    make = "rm -f /run/other* && ssh-keygen -q -t ed25519 -N '' -C '' -f /run/other"
-    other = s.node.run(f"{make} && cat /run/other.pub").strip()
-    s.edit(connection=s.connection(hostKeys=[other]))
-    s.says("Reachable", "HostKeyChanged")
-
-
 ROWS: Rows = {
     "suspend": suspend,
     "mode": mode,
@@ -107,9 +80,4 @@ ROWS: Rows = {
     "timeout": timeout,
     "retryInterval": retry_interval,
     "deletionPolicy": deletion_policy,
-    "connection.host": host,
-    "connection.port": port,
-    "connection.user": user,
-    "connection.privateKeySecretRef.name": key_secret,
-    "connection.hostKeys[]": host_keys,
 }
