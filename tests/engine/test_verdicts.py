@@ -39,7 +39,9 @@ def test_a_disruption_stays_said_until_a_trusted_visit(findings):
     assert kept["lastTransitionTime"] == "2025-01-01T00:00:00Z"
 
 
-@pytest.mark.parametrize("reason", [Reason.OBSERVER_DEGRADED, Reason.DNS_ERROR])
+@pytest.mark.parametrize(
+    "reason", [Reason.OBSERVER_DEGRADED, Reason.DNS_ERROR, Reason.KNOWN_HOSTS_FAILED]
+)
 def test_a_failing_instrument_never_makes_a_node_false(reason):
     findings = verdicts.of_failure(KaituError(reason, ""), 9)
 
@@ -71,3 +73,19 @@ def test_a_suspension_keeps_the_other_layers_as_they_stand(reason):
     assert {"Ready": "Suspended", "Healthy": "NotVisited"}.items() <= {
         c["type"]: c["reason"] for c in status["conditions"]
     }.items()
+@pytest.mark.parametrize(
+    ("cause", "streak", "verdict", "stalled"),
+    [
+        (Reason.DIAL_REFUSED, 1, Verdict.FALSE, False),
+        (Reason.BANNER_TIMEOUT, 1, Verdict.UNKNOWN, False),
+        (Reason.BANNER_TIMEOUT, 2, Verdict.FALSE, False),
+        (Reason.DNS_ERROR, 9, Verdict.UNKNOWN, False),
+        (Reason.ALGORITHM_MISMATCH, 1, Verdict.FALSE, True),
+    ],
+)
+def test_a_failed_jump_is_judged_by_its_cause(cause, streak, verdict, stalled):
+    findings = verdicts.of_failure(KaituError(Reason.JUMP_FAILED, "jump 1", cause), streak)
+
+    assert findings[Condition.REACHABLE].verdict is verdict
+    assert findings[Condition.REACHABLE].reason is Reason.JUMP_FAILED
+    assert (Condition.STALLED in findings) is stalled

@@ -269,7 +269,9 @@ def test_a_kept_way_that_broke_anywhere_is_made_anew_by_the_next_probe(which: in
             await probe(await pool.session(KEPT, to, allow))
             kept = await pool.session(KEPT, to, allow)
             way[which].links[0].abort()
-            await probe(kept)
+            port = way[2].port
+            _, dialled = await asyncio.gather(probe(kept), kept.dial((port,)))  # as a visit does
+            assert dialled == {port: "open"}
             assert [seen.logins for seen in way] == [2, 2, 2]
             pool.close_all()
             await ended(*way)

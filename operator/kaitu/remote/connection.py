@@ -58,6 +58,7 @@ class Connection:
         self._ended = self._aborted = False
         self._sudo = user != "root"
         self._turn = asyncio.Lock()
+        self._way = asyncio.Lock()
         self.reused = False
 
     def _take(self, entered: Entered) -> None:
@@ -83,13 +84,14 @@ class Connection:
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         """Ask for these fragments, each with its data, in one execution."""
-        try:
+        async with self._way:
+            try:
+                return await self._probe(data)
+            except KaituError as error:
+                if not self.reused or error.reason is not Reason.CONNECTION_LOST:
+                    raise
+            await self._renew()
             return await self._probe(data)
-        except KaituError as error:
-            if not self.reused or error.reason is not Reason.CONNECTION_LOST:
-                raise
-        await self._renew()
-        return await self._probe(data)
 
     async def _renew(self) -> None:
         self._take(await self._enter())
@@ -108,10 +110,13 @@ class Connection:
         return frame.done(await self._answer(command, guard))
 
     async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
-        """From where we are; behind jumps, where we cannot reach, from the last of them."""
-        if self._last_jump:
+        """From where we are; behind jumps, where we cannot reach, from the last of them: by then
+        a probe that was begun has found out whether it is still there.
+        """
+        if self._last_jump is None:
+            return await dial.dial(self.address, ports)
+        async with self._way:
             return await dial.dial_from(self._last_jump.ssh, self.address, ports)
-        return await dial.dial(self.address, ports)
 
     async def _answer(self, command: Command, guard: tuple[str, ...]) -> Any:
         nonce = secrets.token_hex(16)

@@ -67,10 +67,10 @@ async def _dial_from(
             await asyncio.shield(opening)
     except TimeoutError:
         return "timeout"
-    except asyncssh.ChannelOpenError as error:
-        return _STATES[SAID.get(error.reason, Reason.DIAL_UNREACHABLE)]
-    except (asyncssh.Error, OSError):
-        return "unreachable"
+    except (asyncssh.Error, OSError) as error:
+        if isinstance(error, asyncssh.ChannelOpenError) and not jump.is_closed():
+            return _STATES[SAID.get(error.reason, Reason.DIAL_UNREACHABLE)]
+        raise KaituError(Reason.CONNECTION_LOST, "the connection broke during a dial") from None
     return "open"
 
 
