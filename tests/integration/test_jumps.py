@@ -153,7 +153,7 @@ def test_a_jump_that_does_not_forward_is_named(way: Way) -> None:
         ("sshd", Reason.DIAL_REFUSED, "connection refused", 5),
         ("drop", Reason.DIAL_TIMEOUT, "no answer", 10),
         ("freeze", Reason.BANNER_TIMEOUT, "nothing is said", 15),
-        ("auth", Reason.AUTH_FAILED, "refused the user", 5),
+        ("auth", Reason.AUTH_FAILED, "the user or the key was refused", 5),
     ],
 )
 def test_a_dead_jump_in_the_middle_is_named_with_its_cause(

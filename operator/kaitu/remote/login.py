@@ -1,45 +1,25 @@
 """One login over one wire: a pinned host key or nothing, and a reason for whatever fails."""
 
 import asyncio
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import asyncssh
-from asyncssh.kex import get_kex_algs
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
-from kaitu.core.secrets import Secret
+from kaitu.remote.options import KEX, Target, host_key_algorithms, to_learn
 from kaitu.remote.wire import DIAL_SECONDS
 
-logging.getLogger("asyncssh").setLevel(logging.WARNING)  # at INFO it logs every command
-# asyncssh asks for them and uses neither; it fails where our uid has no name, as in a pod.
-os.environ.setdefault("LOGNAME", "kaitu")
-os.environ.setdefault("HOME", "/")
-
-_POST_QUANTUM: Final = "mlkem768x25519-sha256"  # only where the cryptography package has it
-_KEX: Final = [
-    *([_POST_QUANTUM] if _POST_QUANTUM.encode() in get_kex_algs() else []),
-    "curve25519-sha256",
-]
-_HOST_KEYS: Final = {
-    "ssh-ed25519": ("ssh-ed25519",),
-    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
-    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
-    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
-    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
-}
 _BUSY: Final = (b"Exceeded MaxStartups", b"Not allowed at this time")
 """What sshd says instead of a greeting when it has too many callers, or too bad ones."""
 
 _SAYS: Final = {
     Reason.HOST_KEY_CHANGED: "the key that is shown is not proven, or not pinned; not logged in",
-    Reason.ALGORITHM_MISMATCH: "the node has no algorithm in common with us",
-    Reason.AUTH_FAILED: "the node refused the user or the key",
+    Reason.ALGORITHM_MISMATCH: "it has no algorithm in common with us",
+    Reason.AUTH_FAILED: "the user or the key was refused",
     Reason.LOGIN_TIMEOUT: "sshd greets, but the login does not come to its end",
     Reason.BANNER_TIMEOUT: "the port opens, but nothing is said",
     Reason.NOT_SSH: "what answers does not speak SSH",
@@ -52,21 +32,6 @@ _KINDS: Final = (
     (asyncssh.PermissionDenied, Reason.AUTH_FAILED),
     (TimeoutError, Reason.LOGIN_TIMEOUT),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a host is, who logs in with which key, and which keys it may answer with.
-
-    ``jumps`` are the hosts on the way to it, in order; they have none of their own.
-    """
-
-    host: str
-    port: int
-    user: str
-    private_key: Secret
-    host_keys: tuple[str, ...]
-    jumps: "tuple[Target, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,69 +82,6 @@ def line(key: asyncssh.SSHKey) -> str:
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
-def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
-    """The only options that are ever used: no files, no agent, no forwarding, no passwords."""
-    return _options(target, _pinned(target.host_keys))
-
-
-def _options(target: Target, pinned: list[asyncssh.SSHKey]) -> asyncssh.SSHClientConnectionOptions:
-    return asyncssh.SSHClientConnectionOptions(
-        username=target.user,
-        client_keys=[_private_key(target.private_key)],
-        known_hosts=(pinned, [], []),
-        server_host_key_algs=_host_key_algorithms(pinned),
-        config=None,
-        agent_path=None,
-        agent_forwarding=False,
-        x11_forwarding=False,
-        x509_trusted_certs=None,
-        x509_trusted_cert_paths=[],
-        gss_host=None,
-        gss_kex=False,
-        gss_auth=False,
-        preferred_auth="publickey",
-        password_auth=False,
-        kbdint_auth=False,
-        host_based_auth=False,
-        kex_algs=_KEX,
-        encryption_algs=[
-            "aes256-gcm@openssh.com",
-            "aes128-gcm@openssh.com",
-            "chacha20-poly1305@openssh.com",
-        ],
-        keepalive_interval=5,
-        keepalive_count_max=3,
-        compression_algs=None,
-        send_env=None,
-        env=None,
-        request_pty=False,
-        encoding=None,
-    )
-
-
-def _pinned(lines: tuple[str, ...]) -> list[asyncssh.SSHKey]:
-    """The keys themselves, for no host pattern can miss then. asyncssh takes none as any."""
-    if not lines:
-        raise KaituError(Reason.INVALID_SPEC, "hostKeys is empty: no key is pinned")
-    try:
-        return [asyncssh.import_public_key(line) for line in lines]
-    except (asyncssh.KeyImportError, ValueError):
-        raise KaituError(Reason.INVALID_SPEC, "a pinned host key is no public key") from None
-
-
-def _host_key_algorithms(pinned: list[asyncssh.SSHKey]) -> list[str]:
-    """Those of the pinned keys first; a node with another kind of key has a changed key then."""
-    kinds = [key.get_algorithm() for key in pinned] + list(_HOST_KEYS)
-    return [name for kind in dict.fromkeys(kinds) for name in _HOST_KEYS.get(kind, ())]
-
-
-def _private_key(secret: Secret) -> asyncssh.SSHKey:
-    try:
-        return asyncssh.import_private_key(secret.reveal())
-    except (asyncssh.KeyImportError, ValueError):
-        raise KaituError(Reason.KEY_INVALID, "the private key cannot be read") from None
-
-
 class _Client(asyncssh.SSHClient):
     """Knows how far a login came. A key that is not pinned it refuses, as its base does."""
 
@@ -227,9 +129,7 @@ async def login(
 async def shown_key(target: Target, wire: Line, patience: Patience) -> str:
     """The key that the host shows and proves to have, as a line. Nothing of a login is sent."""
     client = _Client()
-    settings = asyncssh.SSHClientConnectionOptions(
-        _options(target, []), client_factory=lambda: client
-    )
+    settings = asyncssh.SSHClientConnectionOptions(to_learn(target), client_factory=lambda: client)
     with _named(client, wire):
         async with asyncio.timeout(patience.banner + patience.login) as deadline:
             with _greeting_due(client, deadline, patience.banner):
@@ -238,8 +138,8 @@ async def shown_key(target: Target, wire: Line, patience: Patience) -> str:
                     target.port,
                     options=settings,
                     config=None,
-                    kex_algs=_KEX,  # it would take its own in the place of those in the options
-                    server_host_key_algs=_host_key_algorithms([]),
+                    kex_algs=KEX,  # it would take its own in the place of those in the options
+                    server_host_key_algs=host_key_algorithms([]),
                     **wire.carrier,
                 )
     if key is None:

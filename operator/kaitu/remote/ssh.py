@@ -16,11 +16,10 @@ from kaitu.remote.login import (
     ChangedKey,
     Line,
     Patience,
-    Target,
     login,
-    options,
     shown_key,
 )
+from kaitu.remote.options import Target, options
 from kaitu.remote.tunnel import reach_through
 from kaitu.remote.wire import Denied, allowed, reach
 

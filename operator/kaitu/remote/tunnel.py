@@ -74,7 +74,8 @@ class Tunnel(asyncssh.SSHTCPSession[bytes]):
         self._channel = chan
 
     def data_received(self, data: bytes, datatype: Any) -> None:
-        self.heard = (self.heard + data)[:MOST_HEARD]
+        if len(self.heard) < MOST_HEARD:
+            self.heard = (self.heard + data)[:MOST_HEARD]
         if self._inner:
             self._inner.data_received(data, datatype)
         else:

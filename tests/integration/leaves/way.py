@@ -72,7 +72,7 @@ def jump_port(s: Stage) -> None:
 
 
 def jump_user(s: Stage) -> None:
-    jump(s, "refused the user or the key", "JumpFailed", user="nobody")
+    jump(s, "the user or the key was refused", "JumpFailed", user="nobody")
 
 
 def jump_key(s: Stage) -> None:
