@@ -14,7 +14,7 @@ from kaitu.controller.arrivals import seen
 from kaitu.controller.departure import AGAIN
 from kaitu.controller.publish import publish
 from kaitu.controller.reconcile import UNSAID, reconcile
-from kaitu.controller.store import FINALIZER, REQUESTED_AT
+from kaitu.controller.store import ACCEPT_HOST_KEY, FINALIZER, REQUESTED_AT
 from kaitu.engine.schedule import Pace
 
 
@@ -104,8 +104,9 @@ def test_a_deadline_says_no_more_than_was_seen(monkeypatch, slow, reachable, tru
     assert condition(app, "ProbeTrusted") == trusted
 
 
-def test_a_request_made_while_no_operator_watched_is_not_put_off():
-    asked = node(annotations={REQUESTED_AT: "now"})
+@pytest.mark.parametrize("name", [REQUESTED_AT, ACCEPT_HOST_KEY])
+def test_a_request_made_while_no_operator_watched_is_not_put_off(name):
+    asked = node(annotations={name: "now"})
     asked["status"] = {"observedGeneration": 1}
     app, _ = operator(node("9"))
     app.store.drop(KEY)

@@ -8,6 +8,7 @@ from kaitu.controller import observer
 from kaitu.controller.app import App
 from kaitu.controller.prepare import pace_of, requested
 from kaitu.controller.store import Key, Record
+from kaitu.controller.trust import asked
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.engine.queue import Priority
@@ -82,8 +83,8 @@ def _settled(record: Record) -> bool:
     """Nothing happened to it while no operator watched, as far as the API knows."""
     same = record.status.get("observedGeneration") == record.generation
     going_on = {Reason.DISRUPTING.value, Reason.RECONCILING.value}
-    asked = record.deleting or requested(record)
-    return same and not asked and not _reasons(record) & going_on
+    wanted = record.deleting or requested(record) or asked(record)
+    return same and not wanted and not _reasons(record) & going_on
 
 
 def _reasons(record: Record) -> set[str]:
