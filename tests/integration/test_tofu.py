@@ -1,5 +1,6 @@
 """Trust on first use, with a node that is really reinstalled, through the operator process."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -81,6 +82,14 @@ def stopped(cluster: Cluster, node: Node) -> str:
     return str(seen.condition("Reachable")["message"])
 
 
+def refusals(operator: Operator) -> int:
+    """How many visits have ended at a changed host key."""
+    count = re.search(
+        r'^kaitu_visits_total\{reason="HostKeyChanged"\} (\d+)', operator.get("/metrics"), re.M
+    )
+    return int(count[1]) if count else 0
+
+
 def logins(node: Node) -> str:
     """What sshd says of those who began a login, since the node was installed."""
     log = "journalctl --no-pager -t sshd -t sshd-session"
@@ -100,7 +109,7 @@ def test_a_node_is_learned_reinstalled_and_accepted(
     first.stop()  # what was learned is not in the process
     version = known(namespace)["metadata"]["resourceVersion"]
     node.run(f"sysctl -qw {CC}=reno")
-    start()
+    second = start()
     until(lambda: node.run(f"sysctl -n {CC}").strip() == "bbr", 60, "visit of the next process")
     assert known(namespace)["metadata"]["resourceVersion"] == version
 
@@ -108,9 +117,9 @@ def test_a_node_is_learned_reinstalled_and_accepted(
     tests = logins(node)  # the lab's own, while it waited for the node
     node.run(f"sysctl -qw {CC}=reno")
     said = stopped(namespace, node)
+    before = refusals(second)
     annotate(namespace, "accept-host-key", WRONG)
-    annotate(namespace, "requestedAt", "1")
-    stopped(namespace, node)
+    until(lambda: refusals(second) > before, 60, "visit after the annotation")
     assert known(namespace)["data"] == {"vps": old}
     assert logins(node) == tests
 
