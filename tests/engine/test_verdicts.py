@@ -73,6 +73,8 @@ def test_a_suspension_keeps_the_other_layers_as_they_stand(reason):
     assert {"Ready": "Suspended", "Healthy": "NotVisited"}.items() <= {
         c["type"]: c["reason"] for c in status["conditions"]
     }.items()
+
+
 @pytest.mark.parametrize(
     ("cause", "streak", "verdict", "stalled"),
     [

@@ -115,6 +115,7 @@ def test_a_node_is_learned_reinstalled_and_accepted(
 
     node.reinstall()
     tests = logins(node)  # the lab's own, while it waited for the node
+    assert "Accepted publickey for root" in tests
     node.run(f"sysctl -qw {CC}=reno")
     said = stopped(namespace, node)
     before = refusals(second)

@@ -29,6 +29,7 @@ LONG = {
     "test_tofu.py": 80,
     "test_lab_node.py": 70,
     "test_jumps.py": 70,
+    "test_tofu.py": 50,
     "test_guardrails.py": 60,
 }
 SHORT = 30
