@@ -1,8 +1,9 @@
 """A node that is reached over two jumps only: real sshd on each, a packet filter before each."""
 
+import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from kaitu.api.policy import Policy, allows_address
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
+from kaitu.remote.pool import Pool
 from kaitu.remote.ssh import Target, connect
 from lab import fleet
 from lab.cluster import Cluster
@@ -44,9 +46,10 @@ class Way:
         return replace(node, jumps=(one, two))
 
     def connection(self) -> dict[str, Any]:
-        """As it stands in a spec."""
+        """As it stands in a spec; the key of the node is learned, over the jumps."""
         one, two, node = map(_spec, (self.one, self.two, self.node), USERS)
-        return {**node, "jumps": [one, two]}
+        del node["hostKeys"]
+        return {**node, "hostKeyPolicy": "TrustOnFirstUse", "jumps": [one, two]}
 
     def only_from_before(self) -> None:
         """Each lets in none but the host before it."""
@@ -169,6 +172,26 @@ def test_a_dead_jump_in_the_middle_is_named_with_its_cause(
     assert says in error.message
 
 
+def test_a_kept_way_whose_jump_freezes_is_given_up_in_time(way: Way) -> None:
+    """Nothing says that the jump is gone: the keepalive finds out, and a new login names it."""
+
+    async def test() -> None:
+        pool, to = Pool(), way.target
+        await host_of(await pool.session("inner", to, allow))
+        kept = await pool.session("inner", to, allow)
+        with ExitStack() as undo:
+            await asyncio.to_thread(undo.enter_context, fault(way.two, "freeze"))
+            started = time.monotonic()
+            with pytest.raises(KaituError, match="jump 2") as caught:
+                await host_of(kept)
+            assert caught.value.cause is Reason.BANNER_TIMEOUT
+            assert time.monotonic() - started < 20 + 10 + SLACK
+            await asyncio.to_thread(undo.close)
+            pool.close_all()
+
+    run(test(), 90)
+
+
 # The operator
 
 
@@ -196,6 +219,8 @@ def test_the_operator_converges_it_and_names_the_jump_that_dies(
 
     fleet.wait_ready(cluster, "inner")
     assert way.node.run(f"sysctl -n {CC}").strip() == "bbr"
+    known = cluster.get("configmap", "kaitu-known-hosts")["data"]
+    assert known == {"inner": way.node.host_key}
     with fault(way.two, "sshd"):
         way.two.run("pkill -f '^sshd-session|^sshd: [^/]' || test $? = 1")
         seen = sees(lambda s: s.says("Reachable", "False", "JumpFailed"), "a dead jump")

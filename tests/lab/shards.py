@@ -24,13 +24,13 @@ LONG = {
     "test_faults_kill.py": 110,
     "test_deploy_more.py": 100,
     "test_canary.py": 90,
+    "test_jumps.py": 90,
     "test_ssh_faults.py": 80,
     "test_generations.py": 80,
     "test_tofu.py": 80,
     "test_lab_node.py": 70,
-    "test_jumps.py": 70,
-    "test_tofu.py": 50,
     "test_guardrails.py": 60,
+    "test_tofu.py": 50,
 }
 SHORT = 30
 SHARDS = 3
