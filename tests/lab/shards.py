@@ -24,7 +24,7 @@ LONG = {
     "test_faults_kill.py": 110,
     "test_deploy_more.py": 100,
     "test_canary.py": 90,
-    "test_jumps.py": 90,
+    "test_jumps.py": 95,
     "test_ssh_faults.py": 80,
     "test_generations.py": 80,
     "test_tofu.py": 80,
