@@ -57,7 +57,7 @@ class Model:
     results: dict[str, tuple[Input, str, int]] = field(default_factory=dict)
     runs: Input | None = None
 
-    def facts(self, wanted: ComposeWant, age: int = 100_000) -> ComposeFacts:
+    def facts(self, wanted: ComposeWant, age: int = 1_000) -> ComposeFacts:
         now = (wanted.key, wanted.lines.decode())
         same = {"A": "same" if self.env == wanted.lines else "differs"}
         return ComposeFacts(

@@ -234,3 +234,29 @@ def test_a_release_that_is_held_is_tried_again_once(fleet: Floating) -> None:
 
     assert compose(found).state is State.IN_SYNC
     assert compose(found).report["compose"]["version"] == "2.0.0"
+
+
+def test_the_way_back_from_images_that_were_left_as_they_are(fleet: Floating) -> None:
+    fleet.tag("v3-sick", "k2-sidecar")
+    old = living(fleet.node)["k2-sidecar"][3]
+    kept = release("3.0.0", stack("stable") + "# 3\n", onFailure="Hold")
+    assert_held(fleet.settle(kept), Reason.GATE_FAILED, "left as it is")
+    assert living(fleet.node)["k2-sidecar"][3] != old
+
+    found = fleet.settle()
+
+    assert compose(found).state is State.IN_SYNC
+    assert living(fleet.node)["k2-sidecar"][3] == old
+
+
+def test_a_pin_of_a_tag_that_is_shared_is_refused(
+    fleet: Floating, digests: dict[str, Pushed]
+) -> None:
+    shared = stack("stable").replace("k2-slave:stable", "k2-oc:stable")
+    pin = {"service": "k2-oc", "digest": digests["k2-oc:v2"].manifest}
+
+    found = fleet.settle({**release("4.0.0", shared), "images": [pin]})
+
+    assert compose(found).reason is Reason.COMPOSE_INVALID
+    assert "k2-oc cannot be pinned" in compose(found).message
+    assert fleet.moved() == set()

@@ -222,3 +222,40 @@ def test_a_disk_that_is_full_during_the_pull(visitor: Visitor, node: Node, befor
     visitor.settle(compose=release("v2"), env=ENV)
 
     assert {image.rpartition(":")[2] for _, _, image, _ in living(node).values()} == {"v2"}
+
+
+def test_a_live_file_that_somebody_broke_is_no_way_back(
+    visitor: Visitor, node: Node, before: Sight
+) -> None:
+    node.write(f"{FOLDER}/docker-compose.yml", "services: [\n")
+
+    found = visitor.settle(compose=sick("broken"), env=ENV)
+
+    assert_held(found, Reason.GATE_FAILED, "runs again")
+    before.assert_back(node, touched={"k2-sidecar"})
+
+
+def test_an_image_of_before_that_is_gone_is_said(visitor: Visitor, node: Node) -> None:
+    until_phase(visitor, "gate", compose=sick("pruned"), env=ENV)
+    others = set(living(node)) - {"k2-sidecar"}
+    gone = "docker images -q '*/k2-sidecar:v1' kaitu-before | xargs docker rmi -f >/dev/null 2>&1"
+    node.run(f"docker inspect -f '{{{{.Config.Image}}}}' k2-sidecar | grep -q sick && {gone} || :")
+
+    found = visitor.settle(compose=sick("pruned"), env=ENV)
+
+    assert_held(found, Reason.GATE_FAILED, "could not be brought back")
+    assert set(living(node)) >= others, "what ran on was taken away"
+    node.run("docker pull -q registry.lab:5000/k2-sidecar:v1 >/dev/null")
+
+
+def test_a_container_of_a_person_beside_the_stack_is_no_service_of_it(
+    visitor: Visitor, node: Node
+) -> None:
+    node.run(f"cd {FOLDER} && docker compose run --entrypoint /bin/false k2-oc", check=False)
+    visitor.log.clear()
+
+    found = visitor.settle(compose=release("v1"), env=ENV)
+
+    assert visitor.log == []
+    assert {one.state for one in found.outcomes.values()} == {State.IN_SYNC}, found.outcomes
+    node.run("docker ps -aq --filter label=com.docker.compose.oneoff=True | xargs docker rm -f")

@@ -123,9 +123,12 @@ def plan(want: ComposeWant, facts: ComposeFacts) -> Plan:
 
 
 def _stuck(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """The release is held. Where its newer images are, the release itself is looked after."""
+    """The release is held. Where its newer images are, the release itself is looked after, unless
+    they were left as they are.
+    """
     hold = facts.releases.held
-    return moves.held(want, facts) and hold is not None and hold.name == hold.key
+    whole = hold is not None and (hold.name == hold.key or hold.then == "kept")
+    return whole and moves.held(want, facts)
 
 
 def problem(want: ComposeWant, facts: ComposeFacts) -> Problem | None:
@@ -189,7 +192,7 @@ def report(want: ComposeWant, facts: ComposeFacts) -> dict[str, Any]:
         status["updates"] = [_update(one) for one in known.updates[-10:]]
     hold = known.held
     unknown = facts.env is None and hold is not None and hold.key == want.key
-    held = {"held": hold.name} if hold and (unknown or moves.held(want, facts)) else {}
+    held = {"held": hold.name} if hold and (unknown or moves.failed(want, facts)) else {}
     findings = [{"signature": "OrphanService", "evidence": one} for one in _orphans(want, facts)]
     told: dict[str, Any] = {"findings": findings} if findings else {}
     if done := _answered(want, facts):

@@ -8,6 +8,10 @@ from kaitu.core.release import Held, Result
 
 ENDINGS: Final[dict[str, tuple[Reason, str]]] = {
     "EINVALID": (Reason.COMPOSE_INVALID, "the node's compose refuses the file; nothing changed"),
+    "EPIN": (
+        Reason.COMPOSE_INVALID,
+        "the image of {it} cannot be pinned: it has no tag, or not alone; nothing changed",
+    ),
     "EPULL": (Reason.PULL_FAILED, "the image of {it} could not be pulled; nothing changed"),
     "ERATELIMIT": (Reason.PULL_RATE_LIMITED, "the registry slows down the pull of {it}"),
     "ENOIMAGE": (Reason.IMAGE_NOT_FOUND, "the registry has no image for {it}; nothing changed"),

@@ -1,5 +1,7 @@
 """Which job a deployment needs next, if any: decisions from what the node remembers and runs."""
 
+from typing import Final
+
 from kaitu.core import jobs
 from kaitu.core.composefile import FILE
 from kaitu.core.containers import Container
@@ -7,6 +9,9 @@ from kaitu.core.deployment import ComposeFacts, ComposeWant, job
 from kaitu.core.facts import EnvFacts
 from kaitu.core.plan import Disrupts, Plan, Step
 from kaitu.core.text import MOST_SHOWN, digest, one_line
+
+FRESH: Final = 3600
+"""Seconds for which a pull counts, while the node waits for its turn."""
 
 
 def occupied(want: ComposeWant, facts: ComposeFacts) -> bool:
@@ -21,12 +26,20 @@ def restore_due(facts: ComposeFacts) -> bool:
     return held is not None and held.then == "due"
 
 
-def held(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """This release, or newer images of it, failed here; and nobody asks for another try."""
+def failed(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """This release, or newer images of it, failed here with this input."""
     hold = facts.releases.held
-    if hold is None or hold.name == want.requests.retry:
-        return False
-    return hold.key == want.key and hold.env_same
+    return hold is not None and hold.key == want.key and hold.env_same
+
+
+def retried(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """A person asks for another try of what is held."""
+    hold = facts.releases.held
+    return hold is not None and hold.name == want.requests.retry
+
+
+def held(want: ComposeWant, facts: ComposeFacts) -> bool:
+    return failed(want, facts) and not retried(want, facts)
 
 
 def differs(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> tuple[str, ...]:
@@ -61,7 +74,7 @@ def _runs_as_written(want: ComposeWant, facts: ComposeFacts) -> bool:
         and not want.pins
         and not down(want, facts)
         and all(c.config_hash == known.hashes.get(c.service, c.config_hash) for c in ours)
-        and all(known.images.get(c.image) == c.image_id for c in ours)
+        and all(known.images.get(c.image) == c.image_id for c in ours if c.service)
     )
 
 
@@ -74,9 +87,8 @@ def restore(want: ComposeWant, facts: ComposeFacts) -> Plan:
 
 def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan:
     """Pull, then go up; what failed is tried again after a pause, by the node's own clock."""
-    known, hold = facts.releases, facts.releases.held
-    retried = hold is not None and hold.name == want.requests.retry
-    kinds = ("pull",) if retried else ("pull", "up")
+    known, again = facts.releases, retried(want, facts)
+    kinds = ("pull",) if again else ("pull", "up")
     if any(jobs.resting(known.result(kind, want.key)) for kind in kinds):
         return ()
     item = one_line(", ".join(items), MOST_SHOWN)
@@ -85,14 +97,20 @@ def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan
     if not _has_images(want, facts):
         return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind),)
     text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
-    new = "" if known.record and known.record.key == want.key else want.key
+    known_good = known.record is not None and known.record.key == want.key
+    new = "" if known_good and not again else want.key
     return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new),)
 
 
 def _has_images(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """Pulled for this input, or there since the same release was verified with other variables."""
+    """Pulled for this input, or there since the same release was verified with other variables.
+
+    Of a pull long ago nobody knows whether it still is what the tags say; a swap that was begun
+    is finished with what it was begun with.
+    """
     known, record = facts.releases, facts.releases.record
-    if jobs.good(known.result("pull", want.key)):
+    pulled = known.result("pull", want.key)
+    if pulled and jobs.good(pulled) and (pulled.age < FRESH or known.pending == want.key):
         return True
     moved = known.result("up", want.key)
     gone = moved is not None and moved.code == "ENOTPULLED"
@@ -130,8 +148,8 @@ def _ended_well(want: ComposeWant, container: Container) -> bool:
 
 def refresh_due(want: ComposeWant, facts: ComposeFacts) -> bool:
     """Tags were not pulled since the schedule or a person said so, or what failed is retried."""
-    last, hold = facts.releases.refreshed, facts.releases.held
-    if hold and hold.key == want.key != hold.name == want.requests.retry:
+    last = facts.releases.refreshed
+    if retried(want, facts):
         return True
     if last is None:
         return want.due > 0 or want.asked != "-"
@@ -141,14 +159,12 @@ def refresh_due(want: ComposeWant, facts: ComposeFacts) -> bool:
 def refresh(want: ComposeWant, facts: ComposeFacts) -> Plan:
     """Pull the tags of the release that runs; where an image is newer, the next visit goes up."""
     known = facts.releases
-    if known.moved and known.moved.key == want.key:
-        if jobs.resting(known.result("up", want.key)):
-            return ()
-        text, command = f"update the images of release {want.version}", job(want, "up")
-        release = known.moved.name
-        return (Step(text, command, Disrupts.SERVICES, item="images", release=release),)
-    if not refresh_due(want, facts) or jobs.resting(known.result("pull", want.key)):
+    if refresh_due(want, facts) and not jobs.resting(known.result("pull", want.key)):
+        return (Step(f"pull the images of release {want.version} anew", job(want, "pull")),)
+    if known.moved is None or known.moved.key != want.key:
         return ()
-    release = want.requests.retry
-    text = f"pull the images of release {want.version} anew"
-    return (Step(text, job(want, "pull"), release=release),)
+    if jobs.resting(known.result("up", want.key)):
+        return ()
+    text, command = f"update the images of release {want.version}", job(want, "up")
+    release = known.moved.name
+    return (Step(text, command, Disrupts.SERVICES, item="images", release=release),)

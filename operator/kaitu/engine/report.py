@@ -130,17 +130,27 @@ def _turned(kind: Condition, finding: verdicts.Finding) -> Event:
 
 
 def _deeds(subject: Subject, visit: Visit | None) -> list[Event]:
-    """Drift is what differed although the spec had not changed since it was applied."""
+    """What was done, and whether that was to mend drift."""
     if visit is None:
         return []
     revision = subject.status.get("revision", {})
     settled = revision.get("applied") == subject.revision
-    verb = "DriftMended" if settled else "Applied"
     return [
-        Event(verb, f"{outcome.name}: {'; '.join(step.text for step in outcome.applied)}"[:1000])
+        Event("DriftMended" if settled and _mends(outcome) else "Applied", _done(outcome))
         for outcome in visit.outcomes.values()
         if outcome.applied
     ]
+
+
+def _mends(outcome: Outcome) -> bool:
+    """Drift is what differs although the spec has not changed since it was applied. A step without
+    an item looks for something only; one that names a release brings something new.
+    """
+    return any(step.item and not step.release for step in outcome.applied)
+
+
+def _done(outcome: Outcome) -> str:
+    return f"{outcome.name}: {'; '.join(step.text for step in outcome.applied)}"[:1000]
 
 
 def _aspect(outcome: Outcome) -> dict[str, str]:

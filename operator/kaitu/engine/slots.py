@@ -69,7 +69,12 @@ class Slots:
             self._held[node] = release
 
     def held_elsewhere(self, node: Node, release: str) -> str | None:
-        """The name of another node of the namespace on which this release is held."""
+        """The name of another node of the namespace on which this release is held.
+
+        Where it is held here as well, it is only planned when a person asks for another try.
+        """
+        if self._held.get(node) == release:
+            return None
         return next(
             (
                 name

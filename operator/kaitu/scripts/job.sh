@@ -67,6 +67,7 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     *' -'*) finish EINVALID ;; # it would be an option of what we call
     esac
     wanted=$(wanted_images)
+    check_pins
 }
 
 meet_docker() { # sets `since` and `project`; what a killed pull left of the tags is put right first

@@ -41,7 +41,7 @@ containers_beyond() { # containers_beyond NAMES: of those services that are not 
 
 containers_of() { # containers_of SERVICE: ids, on one line
     echo $(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
-        --filter "label=com.docker.compose.service=$1")
+        --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False)
 }
 
 # A line per container: SERVICE STATE HEALTH EXIT POLICY RESTARTS IMAGE-ID ID-OF-ITS-TAG; a service
@@ -116,23 +116,23 @@ set_held() { # set_held WORDS due|restored|failed|kept|none
 
 bring_back() { # file, managed lines and images of before, together
     phase restore
+    rm -f "$job/silent"
     joined=$(cat "$job/joined")
     put_back
-    services=$(live 60 config --services)
-    leavers=$(containers_beyond "$joined")
-    # shellcheck disable=SC2086
-    [ -z "$leavers" ] || docker_do 120 stop $leavers >/dev/null
     then=failed
-    if old_release; then then=restored; fi
-    docker_answers
-    remove_leavers
+    if services=$(live 60 config --services) && [ -n "$services" ]; then
+        leavers=$(containers_beyond "$joined")
+        # shellcheck disable=SC2086
+        [ -z "$leavers" ] || docker_do 120 stop $leavers >/dev/null
+        if old_release; then then=restored && remove_leavers; fi
+    fi
+    docker_stayed
     set_held "$held" "$then"
-    rm -f "$job/next" "$job/result.pull"
+    rm -f "$job/result.pull"
     forget_before
 }
 
 old_release() { # up with it, by the same gate
-    [ -n "$services" ] || return 1
     doors=''
     for service in $gate; do
         case " $(echo $services) " in
@@ -148,6 +148,8 @@ old_release() { # up with it, by the same gate
 }
 
 keep_record() {
+    cat "$job/docker-compose.yml" >"$KAITU_STATE/.new.verified" &&
+        mv -f "$KAITU_STATE/.new.verified" "$KAITU_STATE/verified.yml" || finish ENOSPC "$KAITU_STATE"
     kept record "$key $version $file_sha $sealed
 $(printf '%s\n' "$sight" | awk '{ print $1, $7 }')"
     log_update OK -

@@ -2,7 +2,7 @@
 # Images by content, for the job. A tag is only moved when the stack moves to what it names: between
 # the pull and the swap it stays with what runs, so that a container that comes back comes back old.
 #
-# In the job's directory: next (KEY, then REFERENCE ID: what was pulled for it), tags (REFERENCE ID:
+# In the job's directory: next (KEY SEAL, then REFERENCE ID: what was pulled for it), tags (REFERENCE ID:
 # where tags belong while a pull goes on), moved (KEY NAME: the release that runs has newer images).
 # What a restore or the next swap needs has a tag of ours, so that nobody's prune takes it.
 wanted_images() { # lines SERVICE REFERENCE; the rest of what compose says stays in the pipe
@@ -17,7 +17,8 @@ id_of() {
 }
 
 running_images() { # lines REFERENCE ID of the project's containers
-    ids=$(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project")
+    ids=$(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.oneoff=False)
     # shellcheck disable=SC2086 # ids are words
     [ -z "$ids" ] || docker_do 10 inspect --type container --format '{{.Config.Image}} {{.Image}}' $ids | sort -u
 }
@@ -29,8 +30,11 @@ tag() { # tag ID REFERENCE; a reference by content cannot be moved
     [ "$(id_of "$2")" = "$1" ] || docker_do 10 tag "$1" "$2"
 }
 
-tag_all() { # tag_all: the lines REFERENCE ID on stdin
-    while read -r reference id; do [ -z "$id" ] || tag "$id" "$reference" || return 1; done
+tag_all() { # tag_all: the lines REFERENCE ID on stdin; of what is gone nothing can be said any more
+    while read -r reference id; do
+        if [ -z "$id" ] || tag "$id" "$reference"; then continue; fi
+        docker_do 10 version >/dev/null || return 1
+    done
 }
 
 tags_back() { # what a pull has moved, back to what runs
@@ -52,7 +56,7 @@ note_next() { # after the pull: what was pulled, by content
     pulled=$(here)
     image=$(printf '%s\n' "$pulled" | awk 'NF == 1 { print; exit }')
     [ -z "$image" ] || { docker_answers; finish EPULL "$image"; }
-    jot next "$key
+    jot next "$key $sealed
 $pulled" || finish ENOSPC "$job"
     keep_images next "$pulled"
     note_moved
@@ -69,15 +73,15 @@ here() { # lines REFERENCE ID of what the staged files ask for, as far as it is 
 # this that is held, not the release.
 note_moved() {
     verified_before || return 0
+    [ "$retry" = - ] || [ "$(held_key)" != "$retry" ] || rm -f "$KAITU_STATE/held" # what is pulled now decides
     new=$(printf '%s\n' "$pulled" | awk -v tags="$job/tags" '
         BEGIN { while ((getline line <tags) > 0) known[line] = 1 }
         !($0 in known) && NF == 2')
-    [ -n "$new" ] || return 0
     name=$(printf '%s\n' "$pulled" | sha256sum | cut -c1-16)
-    [ "$name" != "$(held_key)" ] || [ "$name" = "$retry" ] || {
+    if [ -z "$new" ] || [ "$name" = "$(held_key)" ]; then
         rm -f "$job/next"
         return 0
-    }
+    fi
     jot moved "$key $name" || finish ENOSPC "$job"
     rm -f "$job/result.up" # how an earlier change ended says nothing of this one
 }
@@ -100,6 +104,24 @@ pinned() { # pinned SERVICE REFERENCE: the same repository by the digest of its 
         return 0
     done
     return 1
+}
+
+# A pin takes the tag of its service along. So it cannot be had where the file names the image by content,
+# or where another service that is not pinned alike follows the same tag.
+check_pins() {
+    for pin in $pins; do
+        service=${pin%%=*}
+        reference=$(printf '%s\n' "$wanted" | awk -v it="$service" '$1 == it { print $2; exit }')
+        case $reference in
+        '' | *@*) finish EPIN "$service" ;;
+        esac
+        for other in $(printf '%s\n' "$wanted" | awk -v it="$reference" '$2 == it { print $1 }'); do
+            case " $pins " in
+            *" $other=${pin#*=} "*) ;;
+            *) finish EPIN "$service" ;;
+            esac
+        done
+    done
 }
 
 keep_images() { # keep_images next|before LINES: a tag of ours for each, and none for what was kept earlier

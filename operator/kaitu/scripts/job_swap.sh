@@ -5,8 +5,10 @@
 # known: before.env, before.yml, before.images (written last: with it the three are whole) and joined,
 # the services of what was begun since. Only the first swap since the last good end writes it.
 images_ready() { # nothing may be missing when the swap begins
-    if [ "$(head -n 1 "$job/next")" = "$key" ]; then
+    if [ "$(head -n 1 "$job/next")" = "$key $sealed" ]; then
         next=$(sed 1d "$job/next")
+    elif [ -s "$job/before.images" ] && verified_before; then # back from a release that was left as it is
+        next=$(cat "$job/before.images")
     else
         next=$(here)
     fi
@@ -15,7 +17,7 @@ images_ready() { # nothing may be missing when the swap begins
     done)
     [ -n "$image" ] || return 0
     docker_answers
-    rm -f "$job/result.pull" "$job/next"
+    rm -f "$job/result.pull" "$job/next" "$job/moved" "$KAITU_STATE/refreshed"
     finish ENOTPULLED "$image"
 }
 
@@ -32,21 +34,37 @@ swap() { # under the lock; a mark before the first byte says that it has begun
     write_env merge_env "$job/env.want"
     write_compose "$job/docker-compose.yml"
     printf '%s\n' "$next" | tag_all || finish EDOCKER
+    rm -f "$job/tags"
     unlock
 }
 
 save_before() {
-    [ ! -s "$job/pending" ] || return 0
+    [ ! -s "$job/pending" ] || { save_more && return; }
     rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
     look docker-compose.yml
     images=$(running_images)
     if [ "$current" = absent ] || [ -z "$images" ]; then return 0; fi
+    good=$KAITU_STATE/verified.yml # what somebody made of the live file since is no way back
+    [ -s "$good" ] || good=./docker-compose.yml
     before_env "$copy" "$job/env.want" "$job/before.env" || finish EWRITE "$job"
-    cat ./docker-compose.yml >"$job/before.yml" || finish ENOSPC "$job"
+    cat "$good" >"$job/before.yml" || finish ENOSPC "$job"
     flush_file "$job/before.env"
     flush_file "$job/before.yml"
     jot before.images "$images" || finish ENOSPC "$job"
     keep_images before "$images"
+}
+
+save_more() { # the names that only this try manages, as they stand
+    [ -s "$job/before.images" ] || return 0
+    before_env "$copy" "$job/env.want" "$job/more.env" || finish EWRITE "$job"
+    added=$(awk 'function name(text) {
+            sub(/^!/, "", text); sub(/^[ \t]*(export[ \t]+)?/, "", text); sub(/[ \t]*[=:].*/, "", text)
+            return text
+        }
+        NR == FNR { seen[name($0)] = 1; next }
+        !(name($0) in seen)' "$job/before.env" "$job/more.env")
+    rm -f "$job/more.env"
+    [ -z "$added" ] || printf '%s\n' "$added" >>"$job/before.env" || finish ENOSPC "$job"
 }
 
 write_env() { # write_env merge_env|undo_env LINES
@@ -73,13 +91,14 @@ put_back() {
     into "$directory"
     env_recover
     write_env undo_env "$job/before.env"
+    secret_filled ./.env || finish ENOSECRET
     write_compose "$job/before.yml"
     tag_all <"$job/before.images" || finish EDOCKER
     unlock
 }
 
 forget_before() { # the end is known: what was begun is over
-    rm -f "$job/pending" "$job/moved"
+    rm -f "$job/pending" "$job/moved" "$job/next"
     rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
     flushed "$job"
 }

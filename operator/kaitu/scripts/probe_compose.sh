@@ -98,7 +98,7 @@ compose_result() { # compose_result KIND
     [ -s "$result" ] || return 0
     { read -r key mac code detail tries <"$result" && ended=$(stat -c %Y "$result"); } || return 0
     age=$(($(date +%s) - ended))
-    [ "$age" -ge 0 ] || age=0
+    [ "$age" -ge 0 ] || age=999999 # the clock was set back: whatever had to rest has rested
     printf 'result\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
         "$1" "$key" "$(compose_same "$mac")" "$code" "$detail" "$tries" "$age"
 }

@@ -18,7 +18,7 @@ for place in /etc/cron.d /etc/sysctl.d; do
 done
 # The lock stays, for others may wait on it; the owner goes last, so that a cut release can be repeated.
 rm -rf "$KAITU_STATE/job" "$KAITU_STATE/record" "$KAITU_STATE/held" "$KAITU_STATE/env.journal" \
-    "$KAITU_STATE/refreshed" "$KAITU_STATE/updates" "$KAITU_STATE/mac.key" || finish EWRITE "$KAITU_STATE"
+    "$KAITU_STATE/refreshed" "$KAITU_STATE/updates" "$KAITU_STATE/verified.yml" "$KAITU_STATE/mac.key" || finish EWRITE "$KAITU_STATE"
 rm -f "$KAITU_STATE/fence" "$KAITU_STATE/owner" || finish EWRITE "$KAITU_STATE"
 flushed "$KAITU_STATE"
 finish OK

@@ -86,7 +86,7 @@ job_record() { # what runs is what is wanted already: remember it
     # shellcheck disable=SC2086
     assess $services || finish EVERIFY "$bad"
     keep_record
-    kept refreshed "$asked_at $asked"
+    kept refreshed "$asked_at -" # nothing was pulled, so no request is answered
     finish OK
 }
 
