@@ -88,6 +88,7 @@ def longest_status() -> dict[str, Any]:
     status["conditions"][0]["message"] = "x" * 50000
     status["architecture"] = "x" * 5000
     status["drift"] *= 100
+    status["plan"]["steps"][1]["services"] *= 100
     status["plan"]["steps"] *= 100
     status["facts"]["ipv6"] *= 100
     status["compose"]["services"] *= 100

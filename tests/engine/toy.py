@@ -80,6 +80,7 @@ class Machine:
     codes: dict[str, str] = field(default_factory=dict)
     wrote: list[Command] = field(default_factory=list)
     probes: int = 0
+    reads: list[Command] = field(default_factory=list)
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         self.probes += 1
@@ -88,6 +89,12 @@ class Machine:
             name: Answer(0, known.get(name, str(self.numbers.get(name, 0))).encode())
             for name in data
         }
+
+    async def read(self, command: Command) -> dict[str, Answer]:
+        self.reads.append(command)
+        if self.fails:
+            raise KaituError(self.fails, "the connection broke")
+        return {command.script: Answer(0, str(self.numbers["number"]).encode())}
 
     async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
         return dict.fromkeys(ports, "open")

@@ -6,10 +6,15 @@ from typing import Final
 _COMPOSE: Final = (
     r"compose -p [a-z0-9_-]+ -f \S+/docker-compose\.yml --env-file \S+ --project-directory \S+ "
 )
+_AHEAD: Final = r"compose -p [a-z0-9_-]+ -f {file} --env-file \S+/{env} --project-directory \S+ "
 _UP: Final = r"up -d --pull never --no-build --remove-orphans=false"
 _LABEL: Final = r"label=com\.docker\.compose\.[a-z_.]+=\S+"
 _PROJECT: Final = r"\{\{\.Label \"com\.docker\.compose\.project\"\}\}"
 _KEPT: Final = "kaitu-(next|before)"
+_COMPARED: Final = (
+    r"\{\{\.Names\}\}\t\{\{\.ID\}\}(\t\{\{\.Label \"com\.docker\.compose\.[a-z-]+\"\}\}){3}"
+    r"\t\{\{\.State\}\}\t\{\{\.Label \"com\.docker\.compose\.oneoff\"\}\}"
+)
 _NAME: Final = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 
 ALLOWED: Final = tuple(
@@ -17,6 +22,7 @@ ALLOWED: Final = tuple(
     for pattern in (
         r"version( --format \{\{\.Server\.Version\}\})?",
         r"compose version --short",
+        rf"ps -a --no-trunc --filter {_LABEL} --format {_COMPARED}",
         rf"ps -aq?( --no-trunc)?( --filter {_LABEL})*( --format {_PROJECT})?",
         r"inspect --type container kaitu-operator/absent",
         r"inspect --type container --format \{.*\}( [0-9a-f]{6,64})+",
@@ -29,6 +35,7 @@ ALLOWED: Final = tuple(
         r"pull -q \S+@sha256:[0-9a-f]{64}",
         rf"{_COMPOSE}ps -aq",
         rf"{_COMPOSE}config( -q| --services| --hash \*)?",  # the rules say where the whole goes
+        rf"{_AHEAD.format(file='-', env='(.env|null)')}config (-q|--hash \*)",
         rf"{_COMPOSE}pull -q {_NAME}",
         rf"{_COMPOSE}{_UP}( --no-recreate)?( --no-deps)?( --wait --wait-timeout \d+)?( {_NAME})*",
     )

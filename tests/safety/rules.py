@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 INSPECT = r"docker_do \d+ (image )?inspect\b"
 CONFIG = r"config ((-q|--services|--hash '\*')( |\)|$|\|| 2)|\| awk '$)"
+MODEL = r'model=\$\(compose_do 20 "\$memory/docker-compose\.yml" "\$directory/\.env" config\)'
+MOUNT = (
+    r'mount -t tmpfs -o mode=700,size=8m kaitu "\$memory"'
+    r'|mount -o bind "\$memory/env" "\$directory/\.env"'
+)
 OURS = r'rm -rf "\$KAITU_STATE/job" "\$KAITU_STATE/record" "\$KAITU_STATE/held"'
 
 
@@ -121,8 +126,13 @@ RULES = (
     Rule(
         "config is asked for names only",
         r"(compose_do|staged|live|compose) .*\bconfig\b",
-        CONFIG,
-        ("staged 60 config", "live 9 config --environment", "compose_do 1 f e config --format j"),
+        rf"{CONFIG}|{MODEL}",
+        (
+            "staged 60 config",
+            "x=$(compose_do 20 f e config)",
+            "live 9 config --environment",
+            "compose_do 1 f e config --format j",
+        ),
     ),
     Rule(
         "Docker runs in an empty environment",
@@ -137,6 +147,18 @@ RULES = (
         r"(^|[ ;&|(])(eval|source|exec sh|sh -c|bash -c|xargs)( |$)",
         "",
         ('eval "$data"', 'sh -c "$x"', "xargs rm"),
+    ),
+    Rule(
+        "the whole model goes to our awk only",
+        r"\$\{?model\b",
+        r"""printf '%s\\n' "\$model" \| awk """,
+        ('told "$model"', 'printf %s "$model" >x', 'frame "${model}"', 'awk "$model"'),
+    ),
+    Rule(
+        "what is mounted is memory and our .env",
+        r"\bu?mount\b",
+        rf"{MOUNT}|^need mount ",
+        ("mount -o bind a b", "umount /x", "mount -o remount,rw /"),
     ),
     Rule(
         "nothing is fetched",

@@ -11,15 +11,16 @@ from scripts.run import SCRIPTS
 
 NAMES = {
     *("probe", "claim", "release", "put_file", "remove_file", "set_sysctl"),
-    *("merge_env", "start_job"),
+    *("merge_env", "start_job", "foresee"),
 }
+READS = {"probe", "foresee"}
 
 
 def test_the_catalogue_is_this() -> None:
     """Whoever adds a command comes here, and thinks about what it may do."""
     assert CATALOGUE.keys() == NAMES
-    assert not CATALOGUE["probe"].writes
-    assert all(CATALOGUE[name].writes for name in NAMES - {"probe"})
+    assert {name for name, script in CATALOGUE.items() if not script.writes} == READS
+    assert {name for name, script in CATALOGUE.items() if script.mounts} == {"foresee"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -78,7 +78,7 @@ class Node:
         script = CATALOGUE[command.script]
         words = (NONCE, *(guard if script.writes else ()), *command.words)
         text = text or loader.script_text(command.script)
-        line = loader.command_line(text, script.seconds, words)
+        line = loader.command_line(text, script, words)
         process = subprocess.Popen(
             [*(("unshare", "-mn") if unshared else ()), "/bin/sh", "-c", f"{unshared}exec {line}"],
             stdin=subprocess.PIPE,

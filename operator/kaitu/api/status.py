@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from kaitu.core.outcome import State
+from kaitu.core.plan import Action
 from kaitu.core.reasons import Verdict
 from kaitu.core.rules import Keyed
 
@@ -90,6 +91,15 @@ class Drift(StatusModel):
     """Since when."""
 
 
+class TouchedService(StatusModel):
+    """One service that does not stay as it is."""
+
+    name: Word
+    """Name in the compose file."""
+    action: Action
+    """started, recreated, restarted, removed; unsure where only doing it would tell."""
+
+
 class PlannedStep(StatusModel):
     """One step that would be done."""
 
@@ -99,6 +109,8 @@ class PlannedStep(StatusModel):
     """What it does; never a secret value."""
     disrupts: Word
     """nothing, services or host."""
+    services: Annotated[tuple[TouchedService, ...], Field(max_length=64)] | None = None
+    """Every service that it touches; all others run on. Absent where that is not known."""
 
 
 class Plan(StatusModel):

@@ -19,6 +19,7 @@ from kaitu.core.deployment import ComposeFacts, ComposeWant, files
 from kaitu.core.desired import Desired, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.facts import EnvFacts, parse_env, parse_host
+from kaitu.core.foresight import FORESIGHT
 from kaitu.core.models import Mode
 from kaitu.core.plan import Plan
 from kaitu.core.reasons import Reason
@@ -232,4 +233,5 @@ ASPECT: Final = Aspect(
     problem=problem,
     report=report,
     reads=("env",),
+    foresight=FORESIGHT,
 )

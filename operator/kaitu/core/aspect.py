@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from kaitu.core.command import Command
 from kaitu.core.desired import Desired
 from kaitu.core.errors import UnparsableError
 from kaitu.core.plan import Plan
@@ -61,6 +62,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Foresight(Generic[Want, Facts]):
+    """How a plan that is shown and not carried out tells what its steps would do.
+
+    ``ask`` gives the reading command that finds it out, or None where nothing need be asked;
+    ``tell`` gives the plan anew, and raises ``KaituError`` where the answer says that it cannot.
+    """
+
+    ask: Callable[[Want, Facts, Plan], Command | None]
+    tell: Callable[[Want, Facts, Plan, Answers], Plan]
+
+
+@dataclass(frozen=True, slots=True)
 class Aspect(Generic[Section, Want, Facts]):
     """One managed thing.
 
@@ -68,7 +81,8 @@ class Aspect(Generic[Section, Want, Facts]):
     functions need. ``parse`` gets the answers and the facts of the aspects in ``reads``, and
     raises ``UnparsableError`` rather than guess. ``report`` gives top-level keys of the status;
     its ``findings`` are lists of ``{signature, evidence}``, joined over all aspects.
-    An aspect that only watches says ``writes=False``.
+    An aspect that only watches says ``writes=False``; one whose steps move more than they say has
+    ``foresight``.
     """
 
     name: str
@@ -80,3 +94,4 @@ class Aspect(Generic[Section, Want, Facts]):
     report: Callable[[Want, Facts], dict[str, Any]]
     reads: tuple[str, ...] = ()
     writes: bool = True
+    foresight: Foresight[Want, Facts] | None = None

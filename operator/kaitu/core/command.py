@@ -13,11 +13,15 @@ WORD: Final = re.compile(r"[A-Za-z0-9_./:@,=+-]{1,512}")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One entry of the catalogue: the files it is made of, in order, and its time limit."""
+    """One entry of the catalogue: the files it is made of, in order, and its time limit.
+
+    ``mounts``: it runs in a mount namespace of its own, so that what it mounts nobody else sees.
+    """
 
     files: tuple[str, ...]
     seconds: int
     writes: bool = True
+    mounts: bool = False
 
     @property
     def most_bytes(self) -> int:
@@ -43,6 +47,12 @@ CATALOGUE: Final[dict[str, Script]] = {
         seconds=50,
         writes=False,
     ),
+    "foresee": Script(
+        ("frame.sh", "docker.sh", "pins.sh", "env_merge.sh", "foresee.sh"),
+        seconds=50,
+        writes=False,
+        mounts=True,
+    ),
     "claim": Script((*_GUARD, "claim.sh"), seconds=20),
     "release": Script((*_GUARD, "write.sh", "release.sh"), seconds=20),
     "put_file": Script((*_GUARD, "write.sh", "put_file.sh"), seconds=30),
@@ -58,6 +68,7 @@ CATALOGUE: Final[dict[str, Script]] = {
             "env_merge.sh",
             "env_replace.sh",
             "docker.sh",
+            "pins.sh",
             "job.sh",
             "job_images.sh",
             "job_pull.sh",

@@ -13,6 +13,9 @@ class Transport(Protocol):
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         """The answers of the wanted fragments, by name; ``data`` maps each to its stdin."""
 
+    async def read(self, command: Command) -> dict[str, Answer]:
+        """The answer of another reading command, as the one fragment of its name."""
+
     async def dial(self, ports: tuple[int, ...]) -> dict[int, str]:
         """What each port said to a dial: ``open``, ``refused``, ``timeout``, ``unreachable``."""
 

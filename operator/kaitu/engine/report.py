@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from kaitu.api.bounds import fitted
 from kaitu.core.outcome import Outcome, State
-from kaitu.core.plan import Plan
+from kaitu.core.plan import Step
 from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.core.text import canonical, digest
 from kaitu.engine import verdicts
+from kaitu.engine.foresee import SHOWN
 from kaitu.engine.verdicts import Findings
 from kaitu.engine.visit import Visit
 
@@ -20,7 +21,6 @@ _EXPECTED: Final = frozenset(
     {Reason.RECONCILING, Reason.WAITING_FOR_SLOT, Reason.STARTING, Reason.SUSPENDED}
 )
 """Reasons that no night's sleep should be broken for."""
-_SHOWN: Final = frozenset({State.OBSERVED, State.WAITING})
 _APART: Final = frozenset({"findings", "held", "answered"})
 """What an aspect reports that is not a field of the status as it stands."""
 
@@ -107,7 +107,7 @@ def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Ev
         for kind in (*verdicts.LAYERS, Condition.READY)
         if _is_news(kind, before.get(kind, {}), findings[kind])
     ]
-    return turned + _deeds(subject, visit)
+    return turned + _deeds(subject, visit) + _intents(subject, visit)
 
 
 def _is_news(kind: Condition, before: Mapping[str, Any], finding: verdicts.Finding) -> bool:
@@ -153,6 +153,15 @@ def _done(outcome: Outcome) -> str:
     return f"{outcome.name}: {'; '.join(step.text for step in outcome.applied)}"[:1000]
 
 
+def _intents(subject: Subject, visit: Visit | None) -> list[Event]:
+    """A plan that is shown for the first time."""
+    plan = _plan(visit).get("plan") if visit else None
+    old = subject.status.get("plan", {}).get("digest")
+    if not visit or not plan or plan["digest"] == old:
+        return []
+    return [Event("Planned", "; ".join(step.foretold for _, step in _steps(visit))[:1000])]
+
+
 def _aspect(outcome: Outcome) -> dict[str, str]:
     return {
         "name": outcome.name,
@@ -191,19 +200,24 @@ def _findings(visit: Visit, old: Mapping[str, Any], now: datetime) -> dict[str, 
 
 def _plan(visit: Visit) -> dict[str, Any]:
     """What would be done, where it is not being done: Observe and Waiting."""
-    steps = [
-        {"aspect": outcome.name, "text": step.text, "disrupts": step.disrupts.value}
-        for outcome in visit.outcomes.values()
-        if outcome.state in _SHOWN
-        for step in _shown(outcome)
-    ]
+    steps = [_step(name, step) for name, step in _steps(visit)]
     return (
         {"plan": {"digest": digest(canonical(steps))[:16], "steps": steps[:50]}} if steps else {}
     )
 
 
-def _shown(outcome: Outcome) -> Plan:
-    return outcome.left or outcome.drift
+def _step(aspect: str, step: Step) -> dict[str, Any]:
+    shown = {"aspect": aspect, "text": step.text, "disrupts": step.disrupts.value}
+    if step.services is None:
+        return shown
+    touched = [{"name": name, "action": action.value} for name, action in step.services]
+    return {**shown, "services": touched}
+
+
+def _steps(visit: Visit) -> list[tuple[str, Step]]:
+    """The steps that are shown, each with its aspect."""
+    shown = [outcome for outcome in visit.outcomes.values() if outcome.state in SHOWN]
+    return [(one.name, step) for one in shown for step in one.left or one.drift]
 
 
 def _revision(subject: Subject, findings: Findings, visit: Visit) -> dict[str, Any]:

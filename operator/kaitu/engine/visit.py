@@ -14,6 +14,7 @@ from kaitu.core.reasons import REASONS, Reason, Retry, Verdict
 from kaitu.core.transport import Transport
 from kaitu.engine import admit
 from kaitu.engine.codes import check
+from kaitu.engine.foresee import foresee
 from kaitu.engine.look import Managed, Sight, look
 
 WAITING = frozenset(
@@ -119,6 +120,8 @@ async def visit(
     if work.wrote:
         sight = await look(managed, desired, transport)
     outcomes = {one.name: _outcome(one, sight, work) for one in managed}
+    for one in managed:
+        outcomes[one.name] = await foresee(one, sight, outcomes[one.name], transport)
     return Visit(sight, outcomes, managed, work.interrupted)
 
 

@@ -105,6 +105,10 @@ class Connection:
         command = Command("probe", words, b"".join(data.values()))
         return frame.fragments(await self._answer(command, ()), data.keys())
 
+    async def read(self, command: Command) -> dict[str, Answer]:
+        """Run a command that only looks."""
+        return frame.fragments(await self._answer(command, ()), {command.script})
+
     async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
         """Run a writing command; OutcomeUnknown when nobody can say whether it was done."""
         return frame.done(await self._answer(command, guard))

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from kaitu.core.command import CATALOGUE, Command
+from kaitu.core.command import CATALOGUE, Command, Script
 from kaitu.core.text import digest
 
 # dd and not `head -c`: that of busybox reads beyond what it was asked for, and eats the data.
@@ -32,17 +32,16 @@ def argv(command: Command, nonce: str, guard_words: Sequence[str], sudo: bool) -
     """The string to execute; ``guard_words`` are only given to scripts that write."""
     script = CATALOGUE[command.script]
     guard = tuple(guard_words) if script.writes else ()
-    line = command_line(
-        script_text(command.script), script.seconds, (nonce, *guard, *command.words)
-    )
+    line = command_line(script_text(command.script), script, (nonce, *guard, *command.words))
     return f"sudo -n -- {line}" if sudo else line
 
 
-def command_line(text: str, seconds: int, words: Sequence[str]) -> str:
+def command_line(text: str, script: Script, words: Sequence[str]) -> str:
     """How a shell is told to load ``text`` from stdin and run it with ``words``."""
     sent = text.encode()
     quoted = " ".join(f"'{word}'" for word in (str(len(sent)), digest(sent), *words))
-    return f"timeout -k 5 {seconds} sh -c '{LOADER}' kaitu {quoted}"
+    apart = "unshare -m --propagation private " if script.mounts else ""
+    return f"timeout -k 5 {script.seconds} {apart}sh -c '{LOADER}' kaitu {quoted}"
 
 
 def payload(command: Command) -> bytes:

@@ -12,10 +12,6 @@ wanted_images() { # lines SERVICE REFERENCE; the rest of what compose says stays
         inside && /^    image: / { gsub(/["\047]/, "", $2); print service, $2 }'
 }
 
-id_of() {
-    docker_do 10 image inspect --format '{{.Id}}' "$1"
-}
-
 running_images() { # lines REFERENCE ID of the project's containers
     ids=$(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
         --filter label=com.docker.compose.oneoff=False)
@@ -88,22 +84,6 @@ note_moved() {
 
 held_key() {
     [ ! -s "$KAITU_STATE/held" ] || cut -d ' ' -f 1 "$KAITU_STATE/held"
-}
-
-pinned() { # pinned SERVICE REFERENCE: the same repository by the digest of its pin; fails without one
-    for pin in $pins; do
-        case $pin in
-        "$1=sha256:"*) ;;
-        *) continue ;;
-        esac
-        repository=${2%%@*}
-        case ${repository##*/} in
-        *:*) repository=${repository%:*} ;;
-        esac
-        echo "$repository@${pin#*=}"
-        return 0
-    done
-    return 1
 }
 
 # A pin takes the tag of its service along. So it cannot be had where the file names the image by content,
