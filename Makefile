@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup format check check-style check-units check-scripts test demo bench crds clean
+.PHONY: help setup format check check-style check-units check-scripts test soak demo bench crds clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -40,6 +40,9 @@ check-scripts:
 
 test: check ## check, then real API server and real nodes (first run 15 minutes, later runs faster)
 	$(PY) -m lab.shards tests/integration
+
+soak: setup ## the long campaigns (docs/evidence/ says which, and how long each took)
+	$(PYTEST) -s -m soak tests/integration
 
 demo: setup ## the main job, live, on a real API server and a real node
 	@$(PY) -m lab.demo

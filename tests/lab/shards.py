@@ -19,6 +19,7 @@ LONG = {
     "test_process.py": 230,
     "test_restore.py": 240,
     "test_images.py": 240,
+    "test_foresight.py": 220,
     "test_deploy.py": 200,
     "test_takeover.py": 130,
     "test_main_job.py": 110,
