@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from integration.edits import Stack, edited
-from integration.visits import Visitor, compose, variables
 from integration.fingerprint import deeds, differences, events, fingerprint, runs
+from integration.visits import Visitor, compose, variables
 from kaitu.core import foresight
 from kaitu.core.outcome import Outcome, State
 from kaitu.core.plan import Action
