@@ -192,9 +192,9 @@ def test_a_pin_and_what_was_pulled_say_which_image_it_will_be(ready: Node) -> No
         "sha256:2",
     ]
     (ready.state / "job").mkdir()
-    (ready.state / "job/next").write_text("key\nx:1 sha256:3\n")
+    (ready.state / "job/next").write_text("key seal\nx:1 sha256:3\n")
     assert [seen(ready).services[name].image for name in ("1", "web")] == ["sha256:3", "sha256:3"]
-    (ready.state / "job/next").write_text("other\nx:1 sha256:3\n")
+    (ready.state / "job/next").write_text("other seal\nx:1 sha256:3\n")
     assert seen(ready).services["web"].image == "sha256:1"
 
 

@@ -112,7 +112,7 @@ END { for (name in scale) print "service", name, scale[name] "\nuses", name, ima
 
 images() { # images FACTS: the id of what each service will have: what was pulled, else what is here
     pulled=$KAITU_STATE/job/next
-    [ "$(head -n 1 "$pulled")" = "$key" ] || pulled=/dev/null
+    [ "$(head -n 1 "$pulled" | cut -d ' ' -f 1)" = "$key" ] || pulled=/dev/null
     printf '%s\n' "$1" | awk '$1 == "uses" { print $2, $3 }' | while read -r service reference; do
         id=$(awk -v it="$reference" 'NR > 1 && $1 == it { print $2; exit }' "$pulled")
         [ -n "$id" ] || id=$(pinned "$service" "$reference" || echo "$reference")
