@@ -15,6 +15,7 @@ from kaitu.controller.departure import AGAIN
 from kaitu.controller.publish import publish
 from kaitu.controller.reconcile import UNSAID, reconcile
 from kaitu.controller.store import ACCEPT_HOST_KEY, FINALIZER, REQUESTED_AT
+from kaitu.engine.rest import keeps_slot
 from kaitu.engine.schedule import Pace
 
 
@@ -135,7 +136,7 @@ def test_a_slot_is_kept_by_what_is_seen_on_the_node(disturbed, unsettled, ours, 
         disturbed=disturbed, unsettled=unsettled, held=lambda _: None, outcomes={}
     )
 
-    disrupting = turns._disrupting(app, known(app), visit, ours=ours)
+    disrupting = keeps_slot(app.slots, KEY, visit, ours=ours)
     turns._rest(app, known(app), visit, disrupting=disrupting)
 
     assert disrupting is keeps

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integration.still import MARK, moved, stamp
 from lab import fleet
 from lab.audit import mark, writes
 from lab.cluster import Cluster
@@ -28,10 +29,6 @@ SPEC = {
     "compose": {"version": "1.0.0"},
     "health": {"tcp": [{"port": 443}]},
 }
-# What moves on an idle machine by itself: systemd's timer stamps, and Docker's notes about the
-# health checks that the images themselves ask for.
-BY_ITSELF = r"^/(run|proc|sys|dev|tmp|var/log|var/lib/(systemd/timers|docker|containerd))(/|$)"
-MARK = "/var/tmp/quiet-mark"
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +60,6 @@ def visits(operator: Operator) -> int:
     return int(found[0]) if found else 0
 
 
-def moved(node: Node) -> list[str]:
-    """What is newer than the mark on the node, except for what moves by itself."""
-    found = node.run(f"find / -xdev \\( -newer {MARK} -o -cnewer {MARK} \\) ! -path {MARK}")
-    return [path for path in found.splitlines() if not re.search(BY_ITSELF, path)]
-
-
 def spoken(cluster: Cluster, offset: int) -> list[str]:
     """What the operator wrote to the API, but for its lease."""
     return [
@@ -81,7 +72,7 @@ def spoken(cluster: Cluster, offset: int) -> list[str]:
 def test_a_hundred_visits_to_a_node_in_order_write_nothing(vps, cluster, node, operator):
     rest = visits(operator) + 3
     until(lambda: visits(operator) >= rest, 60, "a node at rest")
-    node.run(f"touch {MARK}; sleep 1")  # the clock of the file system is coarse
+    stamp(node)
     offset, first = mark(cluster.plane), visits(operator)
 
     until(lambda: visits(operator) >= first + VISITS, 600, f"{VISITS} visits")

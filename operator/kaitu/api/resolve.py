@@ -18,6 +18,8 @@ USE_LABEL: Final = "fleet.kaitu.io/use"
 USE_ENV: Final = "env"
 SSH_TYPE: Final = "kubernetes.io/ssh-auth"
 SSH_KEY: Final = "ssh-privatekey"
+ABSENT: Final = "does not exist"
+"""What is said of an object that a spec names, wherever it was looked for."""
 
 
 def references(spec: NodeSpec) -> tuple[Reference, ...]:
@@ -49,6 +51,12 @@ def desired(
         refused=denied(policy, spec),
         requests=requests,
     )
+
+
+def value_of(body: Mapping[str, Any], reference: Reference) -> Secret:
+    """The referenced key of the object's body. Raises ``KaituError`` where there is none."""
+    extract = secret_value if reference.kind == "Secret" else configmap_value
+    return extract(body, reference)
 
 
 def secret_value(body: Mapping[str, Any], reference: Reference) -> Secret:

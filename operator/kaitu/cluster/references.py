@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kaitu.api.resolve import configmap_value, secret_value
+from kaitu.api.resolve import ABSENT, value_of
 from kaitu.cluster.api import Api, ApiError, Body, Forbidden, Missing
 from kaitu.cluster.bucket import Bucket
 from kaitu.cluster.found import Found, Known, Object, due, found, take, unused, version
@@ -40,7 +40,7 @@ _OF_KEY: Final[Reasons] = {  # without its key nothing is known of a node: the l
     ApiError: Reason.OBSERVER_DEGRADED,
 }
 _SAID: Final[Mapping[type[ApiError], str]] = {
-    Missing: "does not exist",
+    Missing: ABSENT,
     Forbidden: "may not be read by the operator",
     ApiError: "could not be read: the API server gave no answer",
 }
@@ -77,9 +77,7 @@ class References:
         WaitingForAPI when it was never read and the server does not answer.
         """
         at = (reference.kind, namespace, reference.name)
-        body = _body(await self._answer(at, fresh), at, _OF_VALUE)
-        extract = secret_value if reference.kind == "Secret" else configmap_value
-        return extract(body, reference)
+        return value_of(_body(await self._answer(at, fresh), at, _OF_VALUE), reference)
 
     async def secret(self, namespace: str, name: str, *, fresh: bool = False) -> Body:
         """A Secret with a node's key, as type and data in plain text: use it and let it go.

@@ -6,13 +6,13 @@ from typing import Any
 from kaitu.api.node import validate
 from kaitu.controller import observer
 from kaitu.controller.app import App
-from kaitu.controller.prepare import pace_of, requested
+from kaitu.controller.prepare import requested
 from kaitu.controller.store import Key, Record
 from kaitu.controller.trust import asked
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.engine.queue import Priority
-from kaitu.engine.schedule import Pace, spread
+from kaitu.engine.schedule import Pace, pace_of, spread
 
 UNREADABLE = Pace(interval=60, timeout=60, first_retry=1)
 

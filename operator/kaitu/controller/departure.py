@@ -7,12 +7,13 @@ from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.api.node import NodeSpec, validate
 from kaitu.cluster.api import ApiError, Missing
 from kaitu.controller.app import App
-from kaitu.controller.prepare import identity, pace_of, session, way
+from kaitu.controller.prepare import identity, session, way
 from kaitu.controller.store import FINALIZER, Record
 from kaitu.core.command import Command
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.engine.codes import check
+from kaitu.engine.schedule import pace_of
 
 log = logging.getLogger(__name__)
 

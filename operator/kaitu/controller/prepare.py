@@ -19,7 +19,7 @@ from kaitu.core.secrets import Secret
 from kaitu.core.text import canonical, digest
 from kaitu.engine.admit import Brake, Claims, Identity
 from kaitu.engine.look import Managed, manage
-from kaitu.engine.schedule import Pace, spread
+from kaitu.engine.schedule import Pace, pace_of, spread
 from kaitu.engine.visit import Orders
 from kaitu.remote.connection import Connection
 from kaitu.remote.ssh import Patience, Target, learn
@@ -38,10 +38,6 @@ class Prepared:
     desired: Desired
     managed: tuple[Managed, ...]
     revision: str
-
-
-def pace_of(spec: NodeSpec) -> Pace:
-    return Pace(spec.interval_seconds, spec.timeout_seconds, spec.retry_seconds)
 
 
 def requested(record: Record) -> bool:

@@ -9,7 +9,7 @@ from kaitu.controller import observer
 from kaitu.controller.app import App
 from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
-from kaitu.controller.prepare import Prepared, orders, pace_of, prepare, session
+from kaitu.controller.prepare import Prepared, orders, prepare, session
 from kaitu.controller.publish import announcement, publish
 from kaitu.controller.store import ACCEPT_HOST_KEY, RETRY, TOKENS, Key, Record
 from kaitu.controller.trust import accept, explained
@@ -18,7 +18,8 @@ from kaitu.core.reasons import Condition, Reason
 from kaitu.core.transport import Transport
 from kaitu.engine import report, schedule, verdicts
 from kaitu.engine.report import Subject
-from kaitu.engine.schedule import Pace
+from kaitu.engine.rest import keeps_slot
+from kaitu.engine.schedule import Pace, pace_of
 from kaitu.engine.visit import Visit, visit
 from kaitu.remote.ssh import ChangedKey
 
@@ -163,7 +164,8 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     memory.host = result.sight.host
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
     ours = result.sight.host.owner == owner
-    disrupting = _disrupting(app, record, result, ours=ours)
+    there = app.store.get(record.key) is not None
+    disrupting = keeps_slot(app.slots, record.key, result, ours=ours and there)
     answered = result.answered(record.annotations.get(RETRY, "-")) | ({"adopt"} if ours else set())
     answered |= _accepted(app, record, prepared.spec)
     findings = verdicts.of_visit(result, flapping=memory.flapping(now), disrupting=disrupting)
@@ -176,16 +178,6 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     _rest(app, record, result, disrupting=disrupting)
     delay = _delay(app, record, prepared.pace, result)
     return _next(app, record, prepared.pace, delay, said=said)
-
-
-def _disrupting(app: App, record: Record, result: Visit, *, ours: bool) -> bool:
-    """Whether the node has a slot and keeps it. One that is seen half changed has one whatever the
-    limit: the process that took it may have ended, or been told nothing of what it began.
-    """
-    if ours and result.disturbed and app.store.get(record.key):
-        app.slots.keep(record.key)
-        return True
-    return result.unsettled and app.slots.has(record.key)
 
 
 def _count(app: App, result: Visit, findings: verdicts.Findings) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from kaitu.api.node import NodeSpec
 from kaitu.core.outcome import State
 from kaitu.core.reasons import REASONS, Reason, Retry
 from kaitu.engine.visit import Visit
@@ -32,6 +33,10 @@ class Pace:
     def stale_after(self) -> float:
         """Without a finished visit for this long, nothing is known any more."""
         return 3 * self.interval + self.timeout
+
+
+def pace_of(spec: NodeSpec) -> Pace:
+    return Pace(spec.interval_seconds, spec.timeout_seconds, spec.retry_seconds)
 
 
 def regular(pace: Pace, chance: float) -> float:

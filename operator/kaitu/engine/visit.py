@@ -142,18 +142,25 @@ async def _own(
     """Become the node's owner where that is due, and whether that was done in this visit; the
     objection stops every write.
     """
-    agreed = all(_agrees(one, sight) for one in managed if one.aspect.writes)
-    deployed = False if agreed else sight.engine.deployed(desired.directory)
-    objection = admit.first(
-        lambda: admit.ownership(orders.identity, orders.claims, sight.host),
-        lambda: admit.first_contact(orders.claims, sight.host, deployed=deployed),
-    )
+    objection = objected(managed, desired, orders, sight)
     ours = sight.host.owner == (orders.identity.installation, orders.identity.owner)
     if objection or ours or not any(_writes(one) for one in managed):
         return objection, False
     previous = sight.host.owner[0] if sight.host.owner else "-"
     objection = await _attempt(Command("claim", (previous,)), transport, orders)
     return objection, objection is None
+
+
+def objected(
+    managed: Sequence[Managed], desired: Desired, orders: Orders, sight: Sight
+) -> Problem | None:
+    """Whose node it is, and whether what runs on it may be taken over."""
+    agreed = all(_agrees(one, sight) for one in managed if one.aspect.writes)
+    deployed = False if agreed else sight.engine.deployed(desired.directory)
+    return admit.first(
+        lambda: admit.ownership(orders.identity, orders.claims, sight.host),
+        lambda: admit.first_contact(orders.claims, sight.host, deployed=deployed),
+    )
 
 
 def _agrees(one: Managed, sight: Sight) -> bool:

@@ -1,0 +1,25 @@
+"""The programs ``kaituctl`` and ``kubectl-kaitu``, which are one."""
+
+import sys
+
+from kaitu.cli.commands import app
+from kaitu.cli.show import console
+from kaitu.cli.usage import UsageError
+from kaitu.cli.verdict import TROUBLE, USAGE
+from kaitu.core.errors import KaituError
+
+
+def main() -> None:
+    """Entry point; leaves with the exit code."""
+    try:
+        app()
+    except UsageError as error:
+        console(stderr=True).print(f"kaituctl: {error}", style="red")
+        sys.exit(USAGE)
+    except KaituError as error:
+        console(stderr=True).print(f"kaituctl: {error}\n{error.row.hint}", style="red")
+        sys.exit(TROUBLE)
+
+
+if __name__ == "__main__":
+    main()
