@@ -11,9 +11,9 @@ from scripts.run import SCRIPTS
 
 NAMES = {
     *("probe", "claim", "release", "put_file", "remove_file", "set_sysctl"),
-    *("merge_env", "start_job", "foresee"),
+    *("merge_env", "start_job", "foresee", "read_deployment"),
 }
-READS = {"probe", "foresee"}
+READS = {"probe", "foresee", "read_deployment"}
 
 
 def test_the_catalogue_is_this() -> None:

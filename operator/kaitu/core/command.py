@@ -53,6 +53,9 @@ CATALOGUE: Final[dict[str, Script]] = {
         writes=False,
         mounts=True,
     ),
+    "read_deployment": Script(
+        ("frame.sh", "probe_env.sh", "read_deployment.sh"), seconds=20, writes=False
+    ),
     "claim": Script((*_GUARD, "claim.sh"), seconds=20),
     "release": Script((*_GUARD, "write.sh", "release.sh"), seconds=20),
     "put_file": Script((*_GUARD, "write.sh", "put_file.sh"), seconds=30),

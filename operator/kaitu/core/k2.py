@@ -27,11 +27,15 @@ _LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the values of some variables look like; ``pattern`` is for the whole value."""
+    """What the values of some variables look like; ``pattern`` is for the whole value.
+
+    ``open`` says that nothing of this form can be a secret, so that it may be read off a node.
+    """
 
     names: tuple[str, ...]
     pattern: str
     text: str
+    open: bool = True
 
 
 FORMATS: Final = (
@@ -46,6 +50,7 @@ FORMATS: Final = (
         ("K2_CENTER_URL",),
         r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?",
         "must be an http or https URL",
+        open=False,  # a token can be part of it
     ),
     Format(("K2_LOG_LEVEL",), "debug|info|warn|error", "must be one of debug, info, warn, error"),
     Format(
@@ -59,6 +64,8 @@ FORMATS: Final = (
         "must be a whole number of gigabytes, 0 for no limit",
     ),
 )
+OPEN: Final = {name: one.pattern for one in FORMATS if one.open for name in one.names}
+"""The variables whose values may be read off a node, and only where they have this form."""
 _BY_NAME: Final = {name: known for known in FORMATS for name in known.names}
 
 

@@ -21,11 +21,12 @@ probe_env() {
         cat
         echo
         [ "$kind" != present ] || tr '\000' '\001' <"$file"
-    } | awk -v kind="$kind" "$env_reader"
+    } | awk -v kind="$kind" "$env_reader$env_states"
 }
 
 # Reads .env as docker compose does (compose-go's dotenv), as far as needed: what it would expand or
-# unescape counts as different, because we write such values in single quotes.
+# unescape counts as different, because we write such values in single quotes. Whoever runs it appends
+# what is to be told in the end.
 # shellcheck disable=SC2016 # awk's own dollars
 env_reader='
 BEGIN { blank = "([ \t\v\f\r]|\302\205|\302\240)+" }
@@ -78,6 +79,9 @@ function closing(   i, c) {
     return 1
 }
 
+'
+# shellcheck disable=SC2016
+env_states='
 function state(name) {
     if (kind == "irregular" || unclosed) return "unknown"
     if (name in crowded) return "multiline"
