@@ -39,9 +39,16 @@ class Ctl:
     folder: Path
     home: Path
 
+    @classmethod
+    def fresh(cls, base: Path) -> "Ctl":
+        made = cls(base / "files", base / "home")
+        made.folder.mkdir()
+        made.home.mkdir()
+        return made
+
     def environment(self) -> dict[str, str]:
-        path = {"PYTHONPATH": str(ROOT / "operator"), "COVERAGE_PROCESS_START": ""}
-        return {**os.environ, **path, "HOME": str(self.home), "XDG_STATE_HOME": str(self.home)}
+        home = {"HOME": str(self.home), "XDG_STATE_HOME": str(self.home)}
+        return {**os.environ, **home, "PYTHONPATH": str(ROOT / "operator")}
 
     def run(self, *words: str, timeout: float = 240) -> Ended:
         return Ended(*attempt(*PROGRAM, *words, env=self.environment(), timeout=timeout))

@@ -2,24 +2,45 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from enum import StrEnum
+import shlex
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Any, Final, TypeVar
 
 import typer
 
 from kaitu.api.policy import Policy, parse
-from kaitu.cli import run, state
+from kaitu.cli import living, run, state
+from kaitu.cli.describe import Described
 from kaitu.cli.manifests import Key, Manifests, load
+from kaitu.cli.options import (
+    Accept,
+    Directory,
+    Files,
+    Folder,
+    HostKey,
+    Identity,
+    KeyFile,
+    KeySecret,
+    Name,
+    Nodes,
+    Output,
+    Place,
+    PolicyFile,
+    Port,
+    Shown,
+)
 from kaitu.cli.run import Run
 from kaitu.cli.show import Progress, as_json, console
 from kaitu.cli.usage import UsageError
 from kaitu.cli.verdict import Told
+from kaitu.core.desired import DEFAULT_DIRECTORY
 from kaitu.core.errors import KaituError
 from kaitu.core.secrets import Secret
 
+T = TypeVar("T")
 INTERRUPTED: Final = 130
+KEY_OBJECT: Final = "kaitu-ssh"
 
 app = typer.Typer(
     name="kaituctl",
@@ -28,30 +49,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback with local variables could show a secret
 )
-
-
-class Output(StrEnum):
-    """How results are shown."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-Files = Annotated[
-    list[str],
-    typer.Option("-f", "--filename", metavar="FILE", help="A YAML file, a folder of them, or -."),
-]
-Nodes = Annotated[
-    list[str], typer.Option("--node", metavar="NAME", help="Only this KaituNode; repeatable.")
-]
-PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help="The policy; default: the stated.")
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--identity", metavar="KEYFILE", help="Log in with this key, not a Secret's."),
-]
-Shown = Annotated[Output, typer.Option("-o", "--output", help="How to show the result.")]
 
 
 @app.callback()
@@ -63,7 +60,7 @@ def _quiet() -> None:
 @app.command()
 def plan(
     files: Files,
-    node: Nodes = [],  # noqa: B006 - typer copies it
+    node: Nodes = [],  # noqa: B006 - nobody changes it
     policy: PolicyFile = None,
     identity: KeyFile = None,
     output: Shown = Output.TEXT,
@@ -74,7 +71,7 @@ def plan(
     """
     manifests = load(files)
     keys = _chosen(manifests, node)
-    told = asyncio.run(run.plan(_run(manifests, policy, identity, state.known()), keys))
+    told = _await(run.plan(_run(manifests, policy, identity, state.known()), keys))
     _show(told, output)
     raise typer.Exit(_worst(told))
 
@@ -82,7 +79,7 @@ def plan(
 @app.command()
 def apply(
     files: Files,
-    node: Nodes = [],  # noqa: B006 - typer copies it
+    node: Nodes = [],  # noqa: B006 - nobody changes it
     policy: PolicyFile = None,
     identity: KeyFile = None,
 ) -> None:
@@ -93,16 +90,70 @@ def apply(
     manifests = load(files)
     keys = _chosen(manifests, node)
     made = _run(manifests, policy, identity, state.raise_fence())
-    try:
-        told = asyncio.run(run.apply(made, keys))
-    except KeyboardInterrupt:
-        again = " ".join(f"-f {place}" for place in files)
-        console().print(
-            "stopped. A job that has been started on a node goes on there by itself; look at it "
-            f"with: kaituctl plan {again}"
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    look = shlex.join(["kaituctl", "plan", *(word for place in files for word in ("-f", place))])
+    told = _await(
+        run.apply(made, keys),
+        "stopped; a job that has been started on a node goes on there by itself, and the next "
+        f"apply takes it up. Look at it with: {look}",
+    )
     raise typer.Exit(_worst(told))
+
+
+def _await(work: Coroutine[Any, Any, T], last_word: str = "stopped") -> T:
+    """The result of ``work``. Ctrl-C ends it at once, with a code that is no answer."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        console(stderr=True).print(last_word)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@app.command("import")
+def import_(
+    target: Place,
+    port: Port = 22,
+    identity: Identity = Path("~/.ssh/id_ed25519"),
+    host_key: HostKey = "",
+    accept: Accept = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    name: Name = "",
+    secret: KeySecret = KEY_OBJECT,
+    policy: PolicyFile = None,
+    folder: Folder = None,
+) -> None:
+    """Read a living node and write the YAML that matches it, in mode Observe, secrets left out.
+
+    Nothing is written on the node. Of its .env only values that can be no secret are read.
+    """
+    to, rules = living.place(target, port), _policy(policy)
+    key = Secret(text(identity.expanduser()))
+    made = living.Import(to, key, rules, directory, name or living.node_name(to.host), secret)
+    described = _await(made.read(host_key, accept=accept))
+    texts = living.files(described)
+    if folder:
+        said = [str(path) for path in living.write(folder, texts)]
+    else:
+        typer.echo("---\n".join(texts.values()))
+        said = []
+    _imported(described, said, made, identity)
+
+
+def _imported(
+    described: Described, said: Sequence[str], made: living.Import, identity: Path
+) -> None:
+    """What was left out, what is missing, and whether a plan of it is empty."""
+    aside = console(stderr=True)
+    for line in (*(f"wrote {path}" for path in said), *(f"note: {n}" for n in described.notes)):
+        aside.print(line)
+    aside.print(
+        f"its key: kubectl create secret generic {made.secret} --type kubernetes.io/ssh-auth "
+        f"--from-file ssh-privatekey={identity}, or --identity {identity} for kaituctl"
+    )
+    run_ = Run(described.manifests, made.policy, state.known(), Progress(aside), made.key)
+    told = _await(run.plan(run_, list(described.manifests.nodes)))
+    aside.print("a plan of it:")
+    for one in told:
+        run_.progress.result(one)
 
 
 def _run(

@@ -69,15 +69,21 @@ class Manifests:
 
 def load(places: Iterable[str]) -> Manifests:
     """The documents of files, of the files in folders, and of ``-``, which is stdin."""
+    return gather(
+        (source, body) for source, text in _texts(places) for body in _documents(source, text)
+    )
+
+
+def gather(found: Iterable[tuple[str, Body]]) -> Manifests:
+    """Objects, each with where it is from; one that is there twice must be the same."""
     objects: dict[tuple[str, str, str], Body] = {}
     sources: dict[tuple[str, str, str], str] = {}
-    for source, text in _texts(places):
-        for body in _documents(source, text):
-            key = _key(source, body)
-            if objects.setdefault(key, body) != body:
-                what = f"{key[0]} {key[2]} of namespace {key[1]}"
-                raise UsageError(f"{what} is in {sources[key]} and, differing, in {source}")
-            sources[key] = source
+    for source, body in found:
+        key = _key(source, body)
+        if objects.setdefault(key, body) != body:
+            what = f"{key[0]} {key[2]} of namespace {key[1]}"
+            raise UsageError(f"{what} is in {sources[key]} and, differing, in {source}")
+        sources[key] = source
     return Manifests(objects)
 
 

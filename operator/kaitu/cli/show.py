@@ -100,8 +100,14 @@ def lines(told: Told) -> Iterator[Text]:
 
 def _steps(status: Any) -> Iterator[Text]:
     for step in status.get("plan", {}).get("steps", ()):
-        what = "" if step["disrupts"] == "nothing" else f" (disrupts the {step['disrupts']})"
-        yield _line(step["aspect"], step["text"], (what, "yellow"))
+        yield _line(step["aspect"], step["text"], (_disruption(step), "yellow"))
+
+
+def _disruption(step: Any) -> str:
+    if step["disrupts"] == "nothing":
+        return ""
+    touched = ", ".join(f"{one['name']} {one['action']}" for one in step.get("services", ()))
+    return f" (disrupts the {step['disrupts']}{': ' if touched else ''}{touched})"
 
 
 def _wrong(name: str, said: Any) -> Iterator[Text]:
