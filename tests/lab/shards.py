@@ -28,6 +28,8 @@ LONG = {
     "test_deploy_more.py": 100,
     "test_canary.py": 90,
     "test_jumps.py": 95,
+    "test_ctl_release.py": 90,
+    "test_ctl.py": 80,
     "test_ssh_faults.py": 80,
     "test_generations.py": 80,
     "test_lab_node.py": 70,

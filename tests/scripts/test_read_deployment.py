@@ -9,6 +9,7 @@ import pytest
 
 from kaitu.core.aspect import Answer
 from kaitu.core.living import Living, parse_living, question
+from kaitu.remote import loader
 from scripts.run import MARK, Node
 
 CANARY = "canary-5d1f"
@@ -129,3 +130,25 @@ def _seen(root: Path) -> dict[str, tuple[int, int]]:
     paths = [Path(place) / name for place, dirs, files in os.walk(root) for name in dirs + files]
     stats = {str(path): path.lstat() for path in paths}
     return {path: (one.st_mtime_ns, one.st_ctime_ns) for path, one in stats.items()}
+
+
+FORM = ' && read_formed "$name" "$value"'
+CONTROLS = (
+    ((FORM,), f"K2_LOG_LEVEL={CANARY}\n"),
+    ((FORM, "key in wanted && "), f"K2_RADIUS_KEY={CANARY}\n"),
+    (("key !~ /^[A-Z][A-Z0-9_]*$/ || ",), f"{CANARY}==\n"),
+)
+
+
+@pytest.mark.parametrize(("guards", "text"), CONTROLS)
+def test_without_its_guards_a_secret_would_leave(
+    living: Node, guards: tuple[str, ...], text: str
+) -> None:
+    """The controls: what is looked for above is there to be found."""
+    script = loader.script_text("read_deployment")
+    for guard in guards:
+        assert guard in script
+        script = script.replace(guard, "")
+    (living.app / ".env").write_text(text)
+    answer = living.answer(question("/app"), text=script)["fragments"]["read_deployment"]
+    assert CANARY.encode() in base64.b64decode(answer["out"])
