@@ -2,7 +2,6 @@
 
 import re
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from lab.wait import until
 CANARY = "canary-9c40"
 ENV = f"{ENV_SAMPLE}K2_RADIUS_KEY={CANARY}\n"
 FILE = stack("v1")
+IMPORTED = "imported.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +57,13 @@ def imported(ctl: Ctl, living: Node) -> Ctl:
     assert CANARY not in ended.out + ended.err
     assert moved(living) == []
     assert changed(living, before) == set()
+    (ctl.folder.parent / IMPORTED).write_text((ctl.folder / "vps.yaml").read_text())
     return ctl
 
 
 def document(ctl: Ctl) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ctl.folder / "vps.yaml").read_text())
+    """The KaituNode as it was imported."""
+    found: dict[str, Any] = yaml.safe_load((ctl.folder.parent / IMPORTED).read_text())
     return found
 
 
@@ -74,14 +76,12 @@ def describe(ctl: Ctl, living: Node, **spec: Any) -> None:
 
 
 @pytest.fixture
-def taken(imported: Ctl, living: Node, registry: Registry) -> Iterator[Ctl]:
+def taken(imported: Ctl, living: Node, registry: Registry) -> Ctl:
     """The node is ours and runs what was imported."""
-    before = (imported.folder / "vps.yaml").read_text()
     describe(imported, living)
     ended = imported.apply()
     assert ended.code == IN_SYNC, ended
-    yield imported
-    (imported.folder / "vps.yaml").write_text(before)
+    return imported
 
 
 def test_an_import_writes_what_is_there_without_secrets(imported: Ctl, living: Node) -> None:
