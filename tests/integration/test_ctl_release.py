@@ -168,4 +168,18 @@ def test_ctrl_c_leaves_the_job_to_the_node(taken: Ctl, living: Node) -> None:
     assert running.code == DIFFERS
     assert "a job runs on the node" in running.out
     until(lambda: "GateFailed" in taken.plan().out, 120, "end of the job")
+
+
+def test_what_is_held_is_tried_again_only_when_a_person_says_so(taken: Ctl, living: Node) -> None:
+    sick = {"file": {"inline": stack("v3-sick")}, "update": {"gate": {"timeout": "5s"}}}
+    describe(taken, living, compose={"version": "sick", **sick})
     assert taken.apply().code == TROUBLE
+    (node,) = taken.plan("-o", "json").nodes
+    held = node["status"]["revision"]["held"]
+
+    again, retried = taken.apply(), taken.apply("--retry", held)
+
+    assert (again.code, retried.code) == (TROUBLE, TROUBLE)
+    assert "done:" not in again.out
+    assert f"an apply with --retry {held} tries it once more" in again.out
+    assert retried.out.count("the job up runs on the node: gate") == 1, retried

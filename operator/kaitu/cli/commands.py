@@ -28,6 +28,8 @@ from kaitu.cli.options import (
     Place,
     PolicyFile,
     Port,
+    Pull,
+    Retry,
     Shown,
 )
 from kaitu.cli.run import Run
@@ -82,6 +84,8 @@ def apply(
     node: Nodes = [],  # noqa: B006 - nobody changes it
     policy: PolicyFile = None,
     identity: KeyFile = None,
+    retry: Retry = "",
+    pull: Pull = False,
 ) -> None:
     """Bring the nodes to what the files say, one after the other.
 
@@ -90,6 +94,7 @@ def apply(
     manifests = load(files)
     keys = _chosen(manifests, node)
     made = _run(manifests, policy, identity, state.raise_fence())
+    made.retry, made.pull = retry, pull
     look = shlex.join(["kaituctl", "plan", *(word for place in files for word in ("-f", place))])
     told = _await(
         run.apply(made, keys),

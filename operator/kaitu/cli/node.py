@@ -8,7 +8,7 @@ from kaitu.api.node import ASPECTS, NodeSpec, validate
 from kaitu.api.policy import Policy, allows_address
 from kaitu.api.resolve import desired, references
 from kaitu.cli.manifests import Key, Manifests
-from kaitu.core.desired import Desired
+from kaitu.core.desired import Desired, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.models import Mode
 from kaitu.core.reasons import Reason
@@ -37,7 +37,13 @@ class Prepared:
 
     def observed(self) -> "Prepared":
         """The same in mode Observe: nothing at all is written on the node."""
-        wanted = replace(self.desired, mode=Mode.OBSERVE)
+        return self._wanting(replace(self.desired, mode=Mode.OBSERVE))
+
+    def asking(self, requests: Requests) -> "Prepared":
+        """The same with what a person asks for beside the spec."""
+        return self._wanting(replace(self.desired, requests=requests))
+
+    def _wanting(self, wanted: Desired) -> "Prepared":
         return replace(self, desired=wanted, managed=manage(ASPECTS.values(), wanted))
 
 

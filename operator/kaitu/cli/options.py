@@ -28,6 +28,10 @@ KeyFile = Annotated[
     Path | None,
     typer.Option("--identity", metavar="KEYFILE", help="Log in with this key, not a Secret's."),
 ]
+Retry = Annotated[
+    str, typer.Option("--retry", metavar="HELD", help="Try once more what is held by this name.")
+]
+Pull = Annotated[bool, typer.Option("--pull", help="Pull tags anew; update what has moved.")]
 Shown = Annotated[Output, typer.Option("-o", "--output", help="How to show the result.")]
 
 Place = Annotated[str, typer.Argument(metavar="USER@HOST", help="The living node.")]

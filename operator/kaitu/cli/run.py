@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from kaitu.cli.show import Progress
 from kaitu.cli.state import Installation, process
 from kaitu.cli.verdict import Told
 from kaitu.core.aspect import Problem
+from kaitu.core.desired import Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.models import Mode
 from kaitu.core.reasons import REASONS, Reason, Retry
@@ -39,6 +41,8 @@ class Run:
     installation: Installation
     progress: Progress
     private_key: Secret | None = None
+    retry: str = ""  # what is held and shall be tried again
+    pull: bool = False  # pull tags anew
     pool: Pool = field(default_factory=Pool)
     process: str = field(default_factory=process)
     slots: Slots = field(init=False)
@@ -48,6 +52,12 @@ class Run:
 
     def prepare(self, key: Key) -> Prepared:
         return prepare(self.manifests, key, self.policy, self.private_key)
+
+    def requests(self, key: Key, *, tried: bool = False) -> Requests:
+        """What was asked for, each to be done once: a pull has this run's name."""
+        pull_at = self.process if self.pull else ""
+        share = schedule.spread("/".join(key), 1.0)
+        return Requests("" if tried else self.retry, pull_at, int(time.time()), share)
 
     def identity(self, key: Key) -> Identity:
         return Identity(self.installation.id, *key, self.installation.fence, self.process)
@@ -76,7 +86,8 @@ async def _planned(run: Run, key: Key) -> Told:
         if prepared.spec.suspend:
             return Told(key, verdict.IN_SYNC, suspended=True)
         ours = orders(run.identity(key), prepared.spec, run.slots, _nobody)
-        found = await call(run.pool, run.policy, prepared.observed(), ours)
+        asking = prepared.asking(run.requests(key)).observed()
+        found = await call(run.pool, run.policy, asking, ours)
     except KaituError as error:
         return verdict.of_failure(key, error, _now())
     return run.told(key, found, _refusal(prepared, found, ours), _notes(prepared, found))
@@ -135,13 +146,16 @@ async def _applied(run: Run, key: Key) -> Told:
         return True
 
     ours, pause = orders(run.identity(key), prepared.spec, run.slots, announce), Pauses(prepared)
+    tried = False
     while True:
+        asking = prepared.asking(run.requests(key, tried=tried))
         try:
-            found = await call(run.pool, run.policy, prepared, ours)
+            found = await call(run.pool, run.policy, asking, ours)
         except KaituError as error:
             delay, told = pause.after_failure(error), verdict.of_failure(key, error, _now())
         else:
             _settle(run, key, found)
+            tried = tried or "retry" in found.answered(run.retry or "-")
             delay, told = pause.after(found), run.told(key, found)
         if delay is None:
             return told

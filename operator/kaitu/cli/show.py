@@ -92,6 +92,8 @@ def lines(told: Told) -> Iterator[Text]:
             yield from _wrong(aspect["name"], aspect)
     for name, problem in told.problems:
         yield from _wrong(name, {"reason": problem.reason, "message": problem.message})
+    if held := told.status.get("revision", {}).get("held"):
+        yield _line("held", f"{held}; an apply with --retry {held} tries it once more")
     for note in told.notes:
         yield _line("note", note)
     for one in told.status.get("findings", ()):
