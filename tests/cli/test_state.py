@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from kaitu.cli import state
+from kaitu.cli import home, state
 from kaitu.cli.usage import UsageError
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     return tmp_path / "kaitu"
 
 
-def test_asking_writes_nothing(home: Path) -> None:
+def test_asking_writes_nothing(kept: Path) -> None:
     assert state.known() == state.Installation(state.NOBODY, 0)
-    assert not home.exists()
+    assert not kept.exists()
 
 
-def test_the_id_stays_and_the_counter_rises(home: Path) -> None:
+def test_the_id_stays_and_the_counter_rises(kept: Path) -> None:
     first, second = state.raise_fence(), state.raise_fence()
 
     assert first.id == second.id
@@ -33,10 +33,10 @@ def test_the_id_stays_and_the_counter_rises(home: Path) -> None:
     assert state.known() == second
 
 
-def test_only_its_owner_may_read_it(home: Path) -> None:
+def test_only_its_owner_may_read_it(kept: Path) -> None:
     state.raise_fence()
 
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, *home.iterdir())}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (kept, *kept.iterdir())}
     assert modes == {"kaitu": 0o700, "lock": 0o600, "installation.json": 0o600}
 
 
@@ -45,26 +45,26 @@ def test_only_its_owner_may_read_it(home: Path) -> None:
     ["", "{", "[]", "null", '{"id": "x", "fence": 1}', '{"fence": 1}']
     + [json.dumps({"id": "0" * 32, "fence": wrong}) for wrong in (-1, "1", None, True, 1.0)],
 )
-def test_a_damaged_file_is_said_and_left_as_it_is(home: Path, text: str) -> None:
+def test_a_damaged_file_is_said_and_left_as_it_is(kept: Path, text: str) -> None:
     state.raise_fence()
-    (home / "installation.json").write_text(text)
+    (kept / "installation.json").write_text(text)
 
     for ask in (state.known, state.raise_fence):
         with pytest.raises(UsageError, match="id and fence of old"):
             ask()
-    assert (home / "installation.json").read_text() == text
+    assert (kept / "installation.json").read_text() == text
 
 
-def test_a_home_that_cannot_be_written_is_said(home: Path) -> None:
-    home.write_text("a file")
-    with pytest.raises(UsageError, match="who we are must be kept there"):
+def test_a_home_that_cannot_be_written_is_said(kept: Path) -> None:
+    kept.write_text("a file")
+    with pytest.raises(UsageError, match="the state must be kept there"):
         state.raise_fence()
 
 
 def test_a_relative_state_home_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert state.folder() == Path("/home/somebody/.local/state/kaitu")
+    assert home.folder() == Path("/home/somebody/.local/state/kaitu")
 
 
 def test_many_at_once_never_get_the_same_counter(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """kaituctl on a real node: no cluster is near."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,22 @@ def test_what_the_operator_refuses_is_refused(ctl: Ctl, node: Node, spec, said: 
     assert reason(ctl) == said.partition(":")[0]
     assert ctl.apply().code == TROUBLE
     ctl.describe(node, sysctl=SYSCTL, cron=CRON)
+
+
+def test_a_host_key_is_learned_once_and_a_new_one_is_asked_about(other: Ctl, node: Node) -> None:
+    to = fleet.kaitu_node("vps", node)
+    del to["spec"]["connection"]["hostKeys"]
+    to["spec"]["connection"]["hostKeyPolicy"] = "TrustOnFirstUse"
+    other.write("vps", to, fleet.key_secret(node.keys.private))
+    assert other.plan().code == IN_SYNC
+    with fault(node, "hostkey"):
+        refused = other.plan()
+        assert refused.code == TROUBLE, refused
+        accepted = re.search(r"--accept-host-key (SHA256:\S+)", refused.out)
+        assert accepted, refused
+        assert other.plan("--accept-host-key", "SHA256:other").code == TROUBLE
+        assert other.plan("--accept-host-key", accepted[1]).code == IN_SYNC
+        assert other.plan().code == IN_SYNC
 
 
 def test_a_key_may_come_from_a_file(other: Ctl, node: Node) -> None:

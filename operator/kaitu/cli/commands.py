@@ -13,8 +13,10 @@ from kaitu.api.policy import Policy, parse
 from kaitu.cli import living, run, state
 from kaitu.cli.describe import Described
 from kaitu.cli.manifests import Key, Manifests, load
+from kaitu.cli.node import Reach
 from kaitu.cli.options import (
     Accept,
+    AcceptAny,
     Directory,
     Files,
     Folder,
@@ -39,6 +41,7 @@ from kaitu.cli.verdict import Told
 from kaitu.core.desired import DEFAULT_DIRECTORY
 from kaitu.core.errors import KaituError
 from kaitu.core.secrets import Secret
+from kaitu.remote.pool import Pool
 
 T = TypeVar("T")
 INTERRUPTED: Final = 130
@@ -65,6 +68,7 @@ def plan(
     node: Nodes = [],  # noqa: B006 - nobody changes it
     policy: PolicyFile = None,
     identity: KeyFile = None,
+    accept: Accept = "",
     output: Shown = Output.TEXT,
 ) -> None:
     """Show what differs and what would be done; nothing is written on any node.
@@ -73,7 +77,8 @@ def plan(
     """
     manifests = load(files)
     keys = _chosen(manifests, node)
-    told = _await(run.plan(_run(manifests, policy, identity, state.known()), keys))
+    made = _run(manifests, policy, identity, accept, state.known())
+    told = _await(run.plan(made, keys))
     _show(told, output)
     raise typer.Exit(_worst(told))
 
@@ -84,6 +89,7 @@ def apply(
     node: Nodes = [],  # noqa: B006 - nobody changes it
     policy: PolicyFile = None,
     identity: KeyFile = None,
+    accept: Accept = "",
     retry: Retry = "",
     pull: Pull = False,
 ) -> None:
@@ -93,7 +99,7 @@ def apply(
     """
     manifests = load(files)
     keys = _chosen(manifests, node)
-    made = _run(manifests, policy, identity, state.raise_fence())
+    made = _run(manifests, policy, identity, accept, state.raise_fence())
     made.retry, made.pull = retry, pull
     look = shlex.join(["kaituctl", "plan", *(word for place in files for word in ("-f", place))])
     told = _await(
@@ -119,7 +125,7 @@ def import_(
     port: Port = 22,
     identity: Identity = Path("~/.ssh/id_ed25519"),
     host_key: HostKey = "",
-    accept: Accept = False,
+    accept: AcceptAny = False,
     directory: Directory = DEFAULT_DIRECTORY,
     name: Name = "",
     secret: KeySecret = KEY_OBJECT,
@@ -154,7 +160,9 @@ def _imported(
         f"its key: kubectl create secret generic {made.secret} --type kubernetes.io/ssh-auth "
         f"--from-file ssh-privatekey={identity}, or --identity {identity} for kaituctl"
     )
-    run_ = Run(described.manifests, made.policy, state.known(), Progress(aside), made.key)
+    run_ = Run(
+        described.manifests, Reach(Pool(), made.policy), state.known(), Progress(aside), made.key
+    )
     told = _await(run.plan(run_, list(described.manifests.nodes)))
     aside.print("a plan of it:")
     for one in told:
@@ -162,11 +170,15 @@ def _imported(
 
 
 def _run(
-    manifests: Manifests, policy: Path | None, identity: Path | None, who: state.Installation
+    manifests: Manifests,
+    policy: Path | None,
+    identity: Path | None,
+    accept: str,
+    who: state.Installation,
 ) -> Run:
     return Run(
         manifests=manifests,
-        policy=_policy(policy),
+        reach=Reach(Pool(), _policy(policy), accept),
         installation=who,
         progress=Progress(console()),
         private_key=Secret(text(identity)) if identity else None,

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from kaitu.api.connection import ConnectionSpec, HostSpec, fingerprint
 from kaitu.api.node import ASPECTS, NodeSpec, validate
 from kaitu.api.policy import Policy, allows_address
 from kaitu.api.resolve import desired, references
+from kaitu.cli import known_hosts
 from kaitu.cli.manifests import Key, Manifests
 from kaitu.core.desired import Desired, Requests
 from kaitu.core.errors import KaituError
@@ -18,8 +20,9 @@ from kaitu.engine.look import Managed, manage
 from kaitu.engine.schedule import Pace, pace_of
 from kaitu.engine.slots import Slots
 from kaitu.engine.visit import Orders, Visit, visit
+from kaitu.remote.connection import Connection
 from kaitu.remote.pool import Pool
-from kaitu.remote.ssh import Patience, Target
+from kaitu.remote.ssh import ChangedKey, Patience, Target, learn
 
 Announce = Callable[[str], Awaitable[bool]]
 
@@ -34,6 +37,10 @@ class Prepared:
     target: Target
     desired: Desired
     managed: tuple[Managed, ...]
+
+    @property
+    def patience(self) -> Patience:
+        return Patience.within(self.pace.timeout, len(self.target.jumps) + 1)
 
     def observed(self) -> "Prepared":
         """The same in mode Observe: nothing at all is written on the node."""
@@ -52,17 +59,28 @@ def prepare(manifests: Manifests, key: Key, policy: Policy, identity: Secret | N
     namespace, name = key
     spec = validate(manifests.nodes[key].get("spec") or {})
     values = {one: manifests.value(namespace, one) for one in references(spec)}
-    to = spec.connection
-    private_key = identity or manifests.private_key(namespace, to.private_key_secret_ref.name)
     wanted = desired(namespace, name, spec, values, policy)
     return Prepared(
         key=key,
         spec=spec,
         pace=pace_of(spec),
-        target=Target(to.host, to.port_number, to.user_name, private_key, tuple(to.host_keys)),
+        target=_way(manifests, namespace, spec.connection, identity),
         desired=wanted,
         managed=manage(ASPECTS.values(), wanted),
     )
+
+
+def _way(
+    manifests: Manifests, namespace: str, to: ConnectionSpec, identity: Secret | None
+) -> Target:
+    """How to reach the node, over its jumps; without host keys they are learned."""
+
+    def host(one: HostSpec, pinned: tuple[str, ...]) -> Target:
+        key = identity or manifests.private_key(namespace, one.private_key_secret_ref.name)
+        return Target(one.host, one.port_number, one.user_name, key, pinned)
+
+    jumps = tuple(host(jump, jump.host_keys) for jump in to.jumps)
+    return replace(host(to, to.host_keys or ()), jumps=jumps)
 
 
 def orders(identity: Identity, spec: NodeSpec, slots: Slots, announce: Announce) -> Orders:
@@ -79,19 +97,49 @@ def orders(identity: Identity, spec: NodeSpec, slots: Slots, announce: Announce)
     )
 
 
-async def call(pool: Pool, policy: Policy, prepared: Prepared, ours: Orders) -> Visit:
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How this run reaches nodes. ``accept`` is the fingerprint of a changed key to be trusted."""
+
+    pool: Pool
+    policy: Policy
+    accept: str = ""
+
+    def denied(self, address: str) -> str | None:
+        return allows_address(self.policy, address)
+
+    async def session(self, prepared: Prepared) -> Connection:
+        """An open connection; a key that was accepted is stored before anybody logs in with it."""
+        try:
+            return await self._session(prepared)
+        except ChangedKey as error:
+            if not prepared.spec.connection.learns:
+                raise
+            if fingerprint(error.offered) != self.accept:
+                raise known_hosts.explained(error) from None
+            before = known_hosts.lookup(prepared.target)
+            known_hosts.store(prepared.target, error.offered, instead_of=before)
+        return await self._session(prepared)
+
+    async def _session(self, prepared: Prepared) -> Connection:
+        target, patience = prepared.target, prepared.patience
+        if not target.host_keys:
+            line = known_hosts.lookup(target)
+            if line is None:
+                line = await learn(target, self.denied, patience)
+                known_hosts.store(target, line, instead_of=None)
+            target = replace(target, host_keys=(line,))
+        return await self.pool.session(prepared.key, target, self.denied, patience=patience)
+
+
+async def call(reach: Reach, prepared: Prepared, ours: Orders) -> Visit:
     """One visit, within its deadline."""
     late, pace = Reason.DIAL_TIMEOUT, prepared.pace
     try:
         async with asyncio.timeout(pace.timeout):
-            connection = await pool.session(
-                prepared.key,
-                prepared.target,
-                lambda address: allows_address(policy, address),
-                patience=Patience.within(pace.timeout),
-            )
+            connection = await reach.session(prepared)
             late = Reason.VISIT_DEADLINE
             return await visit(prepared.managed, prepared.desired, connection, ours)
     except TimeoutError:
-        pool.forget(prepared.key)
+        reach.pool.forget(prepared.key)
         raise KaituError(late, f"no end within {pace.timeout:g} s") from None

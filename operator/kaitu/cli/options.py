@@ -28,6 +28,14 @@ KeyFile = Annotated[
     Path | None,
     typer.Option("--identity", metavar="KEYFILE", help="Log in with this key, not a Secret's."),
 ]
+Accept = Annotated[
+    str,
+    typer.Option(
+        "--accept-host-key",
+        metavar="SHA256:…",
+        help="With TrustOnFirstUse: the changed key of a node that may be trusted.",
+    ),
+]
 Retry = Annotated[
     str, typer.Option("--retry", metavar="HELD", help="Try once more what is held by this name.")
 ]
@@ -42,7 +50,7 @@ Identity = Annotated[
 HostKey = Annotated[
     str, typer.Option("--host-key", metavar="LINE", help="The key that the node must show.")
 ]
-Accept = Annotated[
+AcceptAny = Annotated[
     bool, typer.Option("--accept-host-key", help="Pin whatever key the node shows now.")
 ]
 Directory = Annotated[

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from kaitu.api.policy import Policy
 from kaitu.cli import verdict
 from kaitu.cli.manifests import Key, Manifests
-from kaitu.cli.node import Prepared, call, orders, prepare
+from kaitu.cli.node import Prepared, Reach, call, orders, prepare
 from kaitu.cli.show import Progress
 from kaitu.cli.state import Installation, process
 from kaitu.cli.verdict import Told
@@ -25,7 +24,6 @@ from kaitu.engine.admit import Identity
 from kaitu.engine.rest import keeps_slot
 from kaitu.engine.slots import Slots
 from kaitu.engine.visit import Orders, Visit, objected
-from kaitu.remote.pool import Pool
 
 ATTEMPTS = 5
 """How often what may pass by itself is tried again before a person is asked to look."""
@@ -37,21 +35,20 @@ class Run:
     """One command: what it reads, who it is, and the brake over its nodes."""
 
     manifests: Manifests
-    policy: Policy
+    reach: Reach
     installation: Installation
     progress: Progress
     private_key: Secret | None = None
     retry: str = ""  # what is held and shall be tried again
     pull: bool = False  # pull tags anew
-    pool: Pool = field(default_factory=Pool)
     process: str = field(default_factory=process)
     slots: Slots = field(init=False)
 
     def __post_init__(self) -> None:
-        self.slots = Slots(lambda: self.policy.max_disrupted)
+        self.slots = Slots(lambda: self.reach.policy.max_disrupted)
 
     def prepare(self, key: Key) -> Prepared:
-        return prepare(self.manifests, key, self.policy, self.private_key)
+        return prepare(self.manifests, key, self.reach.policy, self.private_key)
 
     def requests(self, key: Key, *, tried: bool = False) -> Requests:
         """What was asked for, each to be done once: a pull has this run's name."""
@@ -69,7 +66,7 @@ class Run:
         stop: Problem | None = None,
         notes: tuple[str, ...] = (),
     ) -> Told:
-        return verdict.of_visit(key, found, _now(), self.pool.describe(key), stop, notes)
+        return verdict.of_visit(key, found, _now(), self.reach.pool.describe(key), stop, notes)
 
 
 async def plan(run: Run, keys: Sequence[Key]) -> list[Told]:
@@ -77,7 +74,7 @@ async def plan(run: Run, keys: Sequence[Key]) -> list[Told]:
     try:
         return await asyncio.gather(*(_planned(run, key) for key in keys))
     finally:
-        run.pool.close_all()
+        run.reach.pool.close_all()
 
 
 async def _planned(run: Run, key: Key) -> Told:
@@ -87,7 +84,7 @@ async def _planned(run: Run, key: Key) -> Told:
             return Told(key, verdict.IN_SYNC, suspended=True)
         ours = orders(run.identity(key), prepared.spec, run.slots, _nobody)
         asking = prepared.asking(run.requests(key)).observed()
-        found = await call(run.pool, run.policy, asking, ours)
+        found = await call(run.reach, asking, ours)
     except KaituError as error:
         return verdict.of_failure(key, error, _now())
     return run.told(key, found, _refusal(prepared, found, ours), _notes(prepared, found))
@@ -128,7 +125,7 @@ async def apply(run: Run, keys: Sequence[Key]) -> list[Told]:
                 told.append(await _applied(run, key))
             run.progress.result(told[-1])
     finally:
-        run.pool.close_all()
+        run.reach.pool.close_all()
     return told
 
 
@@ -150,7 +147,7 @@ async def _applied(run: Run, key: Key) -> Told:
     while True:
         asking = prepared.asking(run.requests(key, tried=tried))
         try:
-            found = await call(run.pool, run.policy, asking, ours)
+            found = await call(run.reach, asking, ours)
         except KaituError as error:
             delay, told = pause.after_failure(error), verdict.of_failure(key, error, _now())
         else:
