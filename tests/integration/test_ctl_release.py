@@ -137,6 +137,7 @@ def test_a_release_is_moved_to_with_its_phases_shown(taken: Ctl, living: Node) -
     planned = taken.plan()
     assert planned.code == DIFFERS
     assert "pull release v2" in planned.out
+    assert all(f"{name} recreated" in planned.out for name in before), planned
 
     ended = taken.apply()
 
