@@ -1,6 +1,7 @@
 """From what was read off a node to YAML: it says the same, and what it leaves out is named."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,3 +194,35 @@ def test_a_node_that_tells_too_much_is_not_believed() -> None:
     living = parse_living({"read_deployment": Answer(0, told.encode())})
     assert "canary" not in json.dumps([dict(living.values), living.names])
     assert living.names == ("K2V4_PORT", "K2_RADIUS_KEY")
+
+
+EVIL = "kaitu-x\n---\n{apiVersion: v1, kind: Secret}\n---\n#"
+
+
+@pytest.mark.parametrize("break_", ["\n", "\r", "\x85", "\u2028"])
+def test_what_a_node_calls_its_files_is_no_document_of_ours(break_: str) -> None:
+    made = found(files={EVIL.replace("\n", break_): b"x"})
+
+    text = files(made)["a.yaml"]
+
+    assert [one["kind"] for one in yaml.safe_load_all(text)] == ["KaituNode"]
+
+
+def test_a_version_that_is_none_names_no_file() -> None:
+    record = Record("k", "../../x", digest(FILE.encode()), True)
+    made = found(FILE.encode(), record=record)
+    assert made.node["spec"]["compose"]["version"].startswith("imported-")
+
+
+def test_a_file_that_sets_the_secret_is_told_of() -> None:
+    made = found("secret")
+    assert made.release is None
+    assert "K2_NODE_SECRET" in made.notes[0]
+
+
+def test_files_that_cannot_be_written_are_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UsageError, match="taken"):
+        write(tmp_path / "taken", {"a.yaml": "x"})
+    write(tmp_path / "made", {"a.yaml": "x"})
+    assert (tmp_path / "made/a.yaml").stat().st_mode & 0o777 == 0o600

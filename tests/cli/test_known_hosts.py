@@ -1,5 +1,6 @@
 """Host keys that were learned: kept, never overruled by accident, never lost to a damaged file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,11 @@ def test_a_disk_that_takes_nothing_keeps_the_old_file(
         known_hosts.store(target(1023), SECOND, instead_of=None)
     assert (kept / known_hosts.FILE).read_text() == before
     assert {path.name for path in kept.iterdir()} == {known_hosts.FILE, "lock"}
+
+
+def test_one_address_behind_two_bastions_is_two_hosts() -> None:
+    far = replace(NODE, jumps=(target(1030),))
+    known_hosts.store(NODE, FIRST, instead_of=None)
+    assert known_hosts.lookup(far) is None
+    known_hosts.store(far, SECOND, instead_of=None)
+    assert known_hosts.lookup(NODE) == FIRST

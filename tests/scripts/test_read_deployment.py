@@ -152,3 +152,22 @@ def test_without_its_guards_a_secret_would_leave(
     (living.app / ".env").write_text(text)
     answer = living.answer(question("/app"), text=script)["fragments"]["read_deployment"]
     assert CANARY.encode() in base64.b64decode(answer["out"])
+
+
+@pytest.mark.parametrize(
+    ("line", "read_"),
+    [
+        ("K2_NODE_SECRET: {}", False),
+        ("  \"K2_NODE_SECRET\" : '{}'", False),
+        ("- K2_NODE_SECRET={}", False),
+        ("- k2_node_secret={}", False),
+        ("K2_NODE_SECRET: ${{K2_NODE_SECRET:?is required}}", True),
+        ("- K2_NODE_SECRET=$K2_NODE_SECRET", True),
+        ("- K2_NODE_SECRET", True),
+        ("- MY_K2_NODE_SECRET=x", True),
+    ],
+)
+def test_a_file_that_sets_the_secret_itself_stays(living: Node, line: str, read_: bool) -> None:
+    text = f"services:\n  a:\n    environment:\n      {line.format(CANARY)}\n"
+    (living.app / "docker-compose.yml").write_text(text)
+    assert read(living).file == (text.encode() if read_ else "secret")

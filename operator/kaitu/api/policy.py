@@ -33,6 +33,8 @@ NEVER: Final = (
     "fe80::/10",
     "fd00:ec2::254/128",  # metadata, AWS
     "fd20:ce::254/128",  # metadata, Google Cloud
+    "2001::/32",  # Teredo, which carries an IPv4 address
+    "64:ff9b:1::/48",  # NAT64 of a site, likewise
     "ff00::/8",
 )
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
@@ -116,8 +118,10 @@ def parse(text: str) -> Policy:
     """A policy file's text. Raises ``KaituError`` (InvalidSpec) that names the field."""
     try:
         return Policy.model_validate(yaml.safe_load(text) or {})
-    except yaml.YAMLError as error:
-        raise KaituError(Reason.INVALID_SPEC, f"the policy is not YAML: {error}") from None
+    except yaml.YAMLError as error:  # its own words quote the file, which may be the wrong one
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise KaituError(Reason.INVALID_SPEC, f"the policy is not YAML{line}") from None
     except ValidationError as error:
         raise KaituError(Reason.INVALID_SPEC, told(error, root="policy")) from None
 

@@ -1,5 +1,6 @@
 """The programs ``kaituctl`` and ``kubectl-kaitu``, which are one."""
 
+import logging
 import sys
 
 from kaitu.cli.commands import app
@@ -7,6 +8,8 @@ from kaitu.cli.show import console
 from kaitu.cli.usage import UsageError
 from kaitu.cli.verdict import TROUBLE, USAGE
 from kaitu.core.errors import KaituError
+
+log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -18,6 +21,11 @@ def main() -> None:
         sys.exit(USAGE)
     except KaituError as error:
         console(stderr=True).print(f"kaituctl: {error}\n{error.row.hint}", style="red")
+        sys.exit(TROUBLE)
+    except Exception as error:
+        log.debug("a defect", exc_info=True)
+        what = f"kaituctl: a defect: {type(error).__name__}; nothing was changed after it"
+        console(stderr=True).print(what, style="red")
         sys.exit(TROUBLE)
 
 

@@ -40,6 +40,7 @@ from kaitu.cli.usage import UsageError
 from kaitu.cli.verdict import Told
 from kaitu.core.desired import DEFAULT_DIRECTORY
 from kaitu.core.errors import KaituError
+from kaitu.core.release import HELD
 from kaitu.core.secrets import Secret
 from kaitu.remote.pool import Pool
 
@@ -97,6 +98,8 @@ def apply(
 
     Exit code: 0 in sync, 1 differences left, 2 usage, 3 trouble.
     """
+    if retry and not HELD.fullmatch(retry):
+        raise UsageError("--retry takes what a plan shows as held, 16 hexadecimal digits")
     manifests = load(files)
     keys = _chosen(manifests, node)
     made = _run(manifests, policy, identity, accept, state.raise_fence())
@@ -207,9 +210,19 @@ def _chosen(manifests: Manifests, names: Sequence[str]) -> list[Key]:
     found = list(manifests.nodes)
     if not found:
         raise UsageError("the files hold no KaituNode")
-    if unknown := sorted(set(names) - {name for _, name in found}):
-        raise UsageError(f"the files hold no KaituNode {unknown[0]}")
-    return [key for key in found if not names or key[1] in names]
+    named = {_named(found, name) for name in names}
+    return [key for key in found if not names or key in named]
+
+
+def _named(found: Sequence[Key], name: str) -> Key:
+    """One node by its name, which must be that of one alone, or by NAMESPACE/NAME."""
+    fitting = [key for key in found if name in {key[1], "/".join(key)}]
+    if not fitting:
+        raise UsageError(f"the files hold no KaituNode {name}")
+    if len(fitting) > 1:
+        several = ", ".join("/".join(key) for key in fitting)
+        raise UsageError(f"{name} is the name of several nodes; say which: {several}")
+    return fitting[0]
 
 
 def _show(told: Sequence[Told], output: Output) -> None:

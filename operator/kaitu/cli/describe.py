@@ -15,14 +15,15 @@ from kaitu.core.facts import HostFacts
 from kaitu.core.k2 import HOP_MAX, HOP_MIN, check_variables
 from kaitu.core.living import Living
 from kaitu.core.release import Releases
-from kaitu.core.sections import COMPOSE_KEY, CronEntrySpec, SysctlSpec
-from kaitu.core.text import MARK, digest
+from kaitu.core.sections import COMPOSE_KEY, ComposeSpec, CronEntrySpec, SysctlSpec
+from kaitu.core.text import MARK, MOST_SHOWN, digest, one_line
 
 Document = dict[str, Any]
 
 _NO_FILE: Final = {
     "absent": "there is no docker-compose.yml in {}",
     "unsafe": "docker-compose.yml in {} is not followed: it, or a directory above, is a symlink",
+    "secret": "docker-compose.yml in {} sets K2_NODE_SECRET; it was not read: move that to .env",
     "long": "docker-compose.yml in {} is longer than 256 KiB",
 }
 _SETTING: Final = re.compile(r"(-?)([\w.-]+) = (.*)")
@@ -70,7 +71,8 @@ def describe(name: str, connection: Mapping[str, Any], found: Found) -> Describe
     if settings := _settings(found.drop_in, notes):
         spec["sysctl"] = {"settings": settings}
     node = _object(f"{GROUP}/{VERSION}", "KaituNode", name)
-    return Described({**node, "spec": spec}, release, tuple(notes))
+    told = tuple(one_line(note, MOST_SHOWN) for note in notes)  # they become comments of the YAML
+    return Described({**node, "spec": spec}, release, told)
 
 
 def _object(api: str, kind: str, name: str) -> Document:
@@ -95,8 +97,18 @@ def _release(found: Found, notes: list[str]) -> Document | None:
         notes.append(f"docker-compose.yml in {found.directory} is not UTF-8 text")
         return None
     record, sha = found.releases.record, digest(content)
-    version = record.version if record and record.file == sha else f"imported-{sha[:8]}"
+    known = record.version if record and record.file == sha else ""
+    version = known if _is_version(known) else f"imported-{sha[:8]}"
     return {**_object("v1", "ConfigMap", f"compose-{version}"), "data": {COMPOSE_KEY: text}}
+
+
+def _is_version(text: str) -> bool:
+    """What a node says becomes the name of an object and of a file."""
+    try:
+        ComposeSpec.model_validate({"version": text})
+    except ValidationError:
+        return False
+    return True
 
 
 def _values(living: Living, notes: list[str]) -> dict[str, str]:

@@ -38,7 +38,8 @@ def explained(error: ChangedKey) -> KaituError:
 
 
 def _name(target: Target) -> str:
-    return f"[{target.host}]:{target.port}"
+    """Address and way: the same private address behind two bastions is two hosts."""
+    return " via ".join(f"[{one.host}]:{one.port}" for one in (target, *target.jumps))
 
 
 def _read() -> dict[str, str]:

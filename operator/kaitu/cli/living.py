@@ -158,11 +158,16 @@ def files(described: Described) -> dict[str, str]:
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     """Into the folder; nothing that is there already is written over."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = {folder / name: text for name, text in texts.items()}
-    for path, text in paths.items():
-        if path.exists() and path.read_text("utf-8") != text:
-            raise UsageError(f"{path} is there already and says something else; nothing written")
-    for path, text in paths.items():
-        path.write_text(text, "utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in paths.items():
+            if path.exists() and path.read_bytes() != text.encode():
+                told = "is there already and says something else; nothing written"
+                raise UsageError(f"{path} {told}")
+        for path, text in paths.items():
+            path.touch(mode=0o600)  # a compose file can hold what is nobody else's to read
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: {error.strerror}") from None
     return list(paths)

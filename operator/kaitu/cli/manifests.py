@@ -119,8 +119,11 @@ def _documents(source: str, text: str) -> Iterator[Body]:
         raise UsageError(f"{source} is no YAML") from None
     for one in found:
         listed = isinstance(one, dict) and one.get("kind") == "List"
-        for body in one.get("items") or () if listed else (one,):
-            if isinstance(body, dict) and body.get("kind") in _API:
+        items = (one.get("items") or ()) if listed else (one,)
+        if not isinstance(items, list | tuple):
+            raise UsageError(f"{source}: the items of a List must be a list")
+        for body in items:
+            if isinstance(body, dict) and str(body.get("kind")) in _API:
                 yield body
 
 

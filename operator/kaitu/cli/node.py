@@ -10,6 +10,7 @@ from kaitu.api.policy import Policy, allows_address
 from kaitu.api.resolve import desired, references
 from kaitu.cli import known_hosts
 from kaitu.cli.manifests import Key, Manifests
+from kaitu.cli.usage import UsageError
 from kaitu.core.desired import Desired, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.models import Mode
@@ -113,13 +114,18 @@ class Reach:
         try:
             return await self._session(prepared)
         except ChangedKey as error:
-            if not prepared.spec.connection.learns:
-                raise
-            if fingerprint(error.offered) != self.accept:
-                raise known_hosts.explained(error) from None
-            before = known_hosts.lookup(prepared.target)
-            known_hosts.store(prepared.target, error.offered, instead_of=before)
+            self._accept(prepared, error)
+        except UsageError as error:  # our file of host keys; other nodes have been asked by now
+            raise KaituError(Reason.KNOWN_HOSTS_FAILED, str(error)) from None
         return await self._session(prepared)
+
+    def _accept(self, prepared: Prepared, error: ChangedKey) -> None:
+        if not prepared.spec.connection.learns:
+            raise error
+        if fingerprint(error.offered) != self.accept:
+            raise known_hosts.explained(error) from None
+        before = known_hosts.lookup(prepared.target)
+        known_hosts.store(prepared.target, error.offered, instead_of=before)
 
     async def _session(self, prepared: Prepared) -> Connection:
         target, patience = prepared.target, prepared.patience

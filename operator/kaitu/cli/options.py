@@ -43,7 +43,7 @@ Pull = Annotated[bool, typer.Option("--pull", help="Pull tags anew; update what 
 Shown = Annotated[Output, typer.Option("-o", "--output", help="How to show the result.")]
 
 Place = Annotated[str, typer.Argument(metavar="USER@HOST", help="The living node.")]
-Port = Annotated[int, typer.Option("--port", "-p", help="Port of sshd.")]
+Port = Annotated[int, typer.Option("--port", "-p", min=1, max=65535, help="Port of sshd.")]
 Identity = Annotated[
     Path, typer.Option("--identity", metavar="KEYFILE", help="The private key to log in with.")
 ]

@@ -1,10 +1,9 @@
 """Before a visit: the spec is validated, its references are resolved, the way is known."""
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from kaitu.api.connection import HostSpec
 from kaitu.api.node import ASPECTS, NodeSpec
@@ -15,6 +14,7 @@ from kaitu.controller.store import ADOPT, PULL_AT, REQUESTED_AT, RETRY, Record
 from kaitu.controller.trust import keep, learned
 from kaitu.core.desired import Desired, Reference, Requests
 from kaitu.core.errors import KaituError
+from kaitu.core.release import HELD
 from kaitu.core.secrets import Secret
 from kaitu.core.text import canonical, digest
 from kaitu.engine.admit import Brake, Claims, Identity
@@ -23,9 +23,6 @@ from kaitu.engine.schedule import Pace, pace_of, spread
 from kaitu.engine.visit import Orders
 from kaitu.remote.connection import Connection
 from kaitu.remote.ssh import Patience, Target, learn
-
-NAME: Final = re.compile(r"[0-9a-f]{16}")
-"""What is held has such a name; no other text in the annotation can be meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def requested(record: Record) -> bool:
 def _requests(record: Record) -> Requests:
     """A name that was tried again once is not tried again by the same annotation."""
     retry = record.annotations.get(RETRY, "")
-    if retry == record.status.get("handled", {}).get("retry") or not NAME.fullmatch(retry):
+    if retry == record.status.get("handled", {}).get("retry") or not HELD.fullmatch(retry):
         retry = ""
     pull_at = record.annotations.get(PULL_AT, "")
     return Requests(retry, pull_at, int(time.time()), spread(record.uid, 1.0))

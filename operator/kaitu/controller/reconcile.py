@@ -119,9 +119,9 @@ def _subject(
 
 
 def _still_asked(record: Record, handled: Mapping[str, str]) -> dict[str, str]:
-    """A retry whose annotation is gone is forgotten: the same name may be asked for again."""
-    gone = RETRY not in record.annotations
-    return {name: value for name, value in handled.items() if not (gone and name == "retry")}
+    """Where the annotation is gone its value is forgotten: the same may be asked for again."""
+    gone = {name for name in ("retry", "acceptHostKey") if TOKENS[name] not in record.annotations}
+    return {name: value for name, value in handled.items() if name not in gone}
 
 
 def _accepted(app: App, record: Record, spec: NodeSpec) -> set[str]:

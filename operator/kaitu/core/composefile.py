@@ -11,7 +11,7 @@ from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 
 FILE: Final = "docker-compose.yml"
-_NAME: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
+SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
 """A service's name becomes a word of compose's command line, where ``-V`` is an option."""
 
 
@@ -67,7 +67,7 @@ def _known(services: Mapping[Any, Any]) -> Iterator[tuple[Any, dict[Any, Any]]]:
     for name, one in services.items():
         if not isinstance(one, dict):
             raise _invalid("has a service that is no mapping")
-        if not _NAME.fullmatch(str(name)):
+        if not SERVICE_NAME.fullmatch(str(name)):
             raise _invalid("has a service whose name is no plain word")
         yield name, one
 

@@ -212,7 +212,7 @@ def _record(row: list[str], what: str) -> tuple[str, str] | None:
         case ["-"]:
             return None
         case [first, second]:
-            return first, second
+            return one_line(first), one_line(second)
     raise UnparsableError(f"{what} of host")
 
 

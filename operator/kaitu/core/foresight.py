@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from kaitu.core import jobs
 from kaitu.core.aspect import Answers, Foresight, rows
 from kaitu.core.command import Command
+from kaitu.core.composefile import SERVICE_NAME
 from kaitu.core.deployment import ComposeFacts, ComposeWant, job
 from kaitu.core.errors import KaituError, UnparsableError
 from kaitu.core.plan import Action, Disrupts, Plan, Step, Touched
@@ -89,7 +90,7 @@ def parse(answers: Answers) -> Seen:
     containers: list[Container] = []
     for line in sorted(lines, key=lambda line: line[0] != "service"):
         match line:
-            case ["service", name, scale] if scale.isdecimal():
+            case ["service", name, scale] if SERVICE_NAME.fullmatch(name) and scale.isdecimal():
                 services[name] = Service(int(scale))
             case ["container", service, config, image, state]:
                 containers.append(Container(service, config, image, state))

@@ -11,12 +11,13 @@ from kaitu.core.k2 import OPEN, check_variable
 from kaitu.core.text import one_line, unbase64
 
 SCRIPT: Final = "read_deployment"
-_NO_FILE: Final = frozenset({"absent", "unsafe", "long"})
+_NO_FILE: Final = frozenset({"absent", "unsafe", "long", "secret"})
 
 
 @dataclass(frozen=True, slots=True)
 class Living:
-    """``file`` is the compose file, or the word that says why there is none: absent, unsafe, long.
+    """``file`` is the compose file, or the word that says why there is none: absent, unsafe, long,
+    or secret where it sets K2_NODE_SECRET itself.
 
     ``values`` are the variables that can be no secret; ``names`` all others, without their values;
     ``cron`` the files of ours by file name.

@@ -10,6 +10,8 @@ from kaitu.core.errors import UnparsableError
 from kaitu.core.text import one_line, unbase64
 
 KINDS: Final = frozenset({"pull", "up", "repair", "record", "restore"})
+HELD: Final = re.compile(r"[0-9a-f]{16}")
+"""The name of what is held; no other text can be meant where one is asked for."""
 AFTERWARDS: Final = frozenset({"due", "restored", "failed", "kept", "none"})
 _SHA: Final = re.compile(r"[0-9a-f]{64}")
 

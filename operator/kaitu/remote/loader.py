@@ -40,7 +40,7 @@ def command_line(text: str, script: Script, words: Sequence[str]) -> str:
     """How a shell is told to load ``text`` from stdin and run it with ``words``."""
     sent = text.encode()
     quoted = " ".join(f"'{word}'" for word in (str(len(sent)), digest(sent), *words))
-    apart = "unshare -m --propagation private " if script.mounts else ""
+    apart = "unshare -m --propagation slave " if script.mounts else ""
     return f"timeout -k 5 {script.seconds} {apart}sh -c '{LOADER}' kaitu {quoted}"
 
 

@@ -5,7 +5,7 @@
 #
 # No secret leaves: a value of .env is told only where it was asked for by name and has its form, a
 # port or a switch. Of the other variables the names are told, K2_NODE_SECRET left out.
-# Lines: file CONTENT, or file absent|unsafe|long; value NAME VALUE; name NAME; cron NAME CONTENT (of a
+# Lines: file CONTENT, or file absent|unsafe|long|secret; value NAME VALUE; name NAME; cron NAME CONTENT (of a
 # file in /etc/cron.d that is ours). NAME of cron and CONTENT are base64.
 read_deployment() {
     root=${KAITU_ROOT:-}
@@ -18,6 +18,9 @@ read_deployment() {
     done
 }
 
+# A line that gives the node's secret a value of its own; a reference to a variable is none.
+SETS_SECRET="(^|[^A-Za-z0-9_{\$])K2_NODE_SECRET[\"']?[[:blank:]]*[:=][[:blank:]]*[\"']?[^\"'[:blank:]\$]"
+
 read_compose() { # read_compose FILE
     if [ "$place" = /dev/null ] || [ -L "$1" ]; then
         echo unsafe
@@ -27,6 +30,8 @@ read_compose() { # read_compose FILE
         echo unsafe
     elif [ "$(stat -c %s "$1")" -gt 262144 ]; then
         echo long
+    elif grep -Eiq "$SETS_SECRET" "$1"; then
+        echo secret
     else
         base64 -w0 "$1"
     fi
