@@ -26,7 +26,7 @@ from lab.node import Node
 from lab.registry import Registry
 from lab.stack import FOLDER
 
-SEED = int(os.environ.get("FORESIGHT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+SEED = int(os.environ.get("FORESIGHT_SEED", "206"))
 SAMPLE = 12
 CAMPAIGN = int(os.environ.get("FORESIGHT_EDITS", "200"))
 PLUGIN = os.environ.get("FORESIGHT_PLUGIN")  # file of another compose plugin to try
