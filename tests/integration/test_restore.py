@@ -237,9 +237,10 @@ def test_a_live_file_that_somebody_broke_is_no_way_back(
 
 def test_an_image_of_before_that_is_gone_is_said(visitor: Visitor, node: Node) -> None:
     until_phase(visitor, "gate", compose=sick("pruned"), env=ENV)
+    until(lambda: "sick" in living(node)["k2-sidecar"][2], 60, "the new container")
     others = set(living(node)) - {"k2-sidecar"}
-    gone = "docker images -q '*/k2-sidecar:v1' kaitu-before | xargs docker rmi -f >/dev/null 2>&1"
-    node.run(f"docker inspect -f '{{{{.Config.Image}}}}' k2-sidecar | grep -q sick && {gone} || :")
+    gone = "docker images -q '*/k2-sidecar:v1'"
+    node.run(f"docker rmi -f $({gone}) >/dev/null")
 
     found = visitor.settle(compose=sick("pruned"), env=ENV)
 

@@ -24,6 +24,7 @@ def releases() -> list[dict[str, Any]]:
         "jittered": stack("v2") + "# jittered\n",
         "unpulled": stack("v2") + "# unpulled\n",
         "late": LATE,
+        "kept": LATE + "# kept\n",
         "sick": sick,
     }
     files = {"a.yml": stack("v2"), "b.yml": stack("v2") + "# b\n"}
@@ -114,7 +115,7 @@ def gate_timeout(s: Stage) -> None:
 
 def on_failure(s: Stage) -> None:
     update = {"onFailure": "Hold", "gate": {"timeout": "1s"}}
-    s.edit(compose={"version": "late", "update": update})
+    s.edit(compose={"version": "kept", "update": update})
     assert "onFailure: Hold" in s.says("InSync", "GateFailed")
 
 
