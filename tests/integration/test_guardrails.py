@@ -122,7 +122,7 @@ def vps(provisioned: Node) -> Visitor:
     return Visitor(provisioned, user="root")
 
 
-def past_the_schema(node: Node, _: object) -> Desired:
+def past_the_schema(node: Node, *_: object) -> Desired:
     """What a spec would become that no schema and no model has seen."""
     stolen = EnvVarSpec.model_construct(name=NAME, value="stolen", value_from=None)
     section = EnvSpec.model_construct(vars=(stolen,), mode=None)
