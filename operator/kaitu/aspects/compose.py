@@ -124,11 +124,11 @@ def plan(want: ComposeWant, facts: ComposeFacts) -> Plan:
 
 
 def _stuck(want: ComposeWant, facts: ComposeFacts) -> bool:
-    """The release is held. Where its newer images are, the release itself is looked after, unless
-    they were left as they are.
+    """The release is held. Where its newer images are, the release itself is looked after, if it
+    is what runs.
     """
     hold = facts.releases.held
-    whole = hold is not None and (hold.name == hold.key or hold.then == "kept")
+    whole = hold is not None and (hold.name == hold.key or hold.then in {"kept", "failed"})
     return whole and moves.held(want, facts)
 
 

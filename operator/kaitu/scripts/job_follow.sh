@@ -128,8 +128,8 @@ bring_back() { # file, managed lines and images of before, together
     fi
     docker_stayed
     set_held "$held" "$then"
-    rm -f "$job/result.pull"
-    forget_before
+    rm -f "$job/result.pull" "$job/next" "$job/moved"
+    [ "$then" = failed ] || forget_before # else what runs is no release: whatever is wanted next is put in place
 }
 
 old_release() { # up with it, by the same gate
