@@ -120,7 +120,7 @@ def test_the_table_that_kubectl_shows(namespace: Cluster) -> None:
         (".spec.compose", "The compose file and .env are one deployment"),
         (
             ".spec.compose.update.gate",
-            "What must be healthy first. A gate that stays closed restores",
+            "What must be healthy first. Services behind a gate",
         ),
         (".spec.connection.hostKeys", "The keys that the node may answer with"),
         (".spec.env.vars.valueFrom", "Take the value from a Secret instead"),

@@ -247,7 +247,7 @@ def test_automation_that_takes_the_stack_down_is_a_finding(vps):
     found = vps.visit().outcomes["health"]
 
     downs = [one["evidence"] for one in found.report["findings"] if "Down" in one["signature"]]
-    assert downs == ["/root/auto-update.sh", "/var/spool/cron/crontabs/ubuntu:4"]
+    assert sorted(downs) == ["/root/auto-update.sh", "/var/spool/cron/crontabs/ubuntu:4"]
     assert vps.node.read("/root/auto-update.sh") == script
     vps.node.run("crontab -r -u ubuntu; rm /etc/cron.d/auto")
     assert "findings" not in vps.visit().outcomes["health"].report
