@@ -22,7 +22,7 @@ format: setup ## rewrite the Python files as ruff likes them
 	$(PY) -m ruff check --fix .
 
 # Each part's output is shown whole when it has ended; the scripts' tests take as long as all others.
-check: setup ## format, lint, types, import contracts, tests that need no lab (1 minute)
+check: setup ## format, lint, types, import contracts, tests that need no lab (90 seconds)
 	@$(MAKE) --no-print-directory -j3 -Otarget check-scripts check-units check-style
 
 check-style:
@@ -38,7 +38,7 @@ check-units:
 check-scripts:
 	$(PYTEST) tests/scripts
 
-test: check ## check, then real API server and real nodes (first run 15 minutes, later runs faster)
+test: check ## check, then real API server and real nodes (half an hour; the first run builds for up to 15 minutes)
 	$(PY) -m lab.shards tests/integration
 
 soak: setup ## the long campaigns (docs/evidence/ says which, and how long each took)
