@@ -47,7 +47,7 @@ soak: setup ## the long campaigns (docs/evidence/ says which, and how long each 
 demo: setup ## the main job, live, on a real API server and a real node
 	@$(PY) -m lab.demo
 
-bench: setup ## the measurements that README quotes
+bench: setup ## what a visit, an edit, a release and 200 nodes cost
 	@$(PY) -m bench
 
 crds: setup ## write crds/ and docs/reference.md from the models in operator/kaitu/api

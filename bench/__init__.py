@@ -1,1 +1,1 @@
-"""The measurements that README quotes. Nothing is asserted here: figures are printed."""
+"""What a visit, an edit and a release cost. Nothing is asserted here: figures are printed."""

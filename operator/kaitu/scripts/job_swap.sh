@@ -3,7 +3,7 @@
 #
 # What a restore needs is in the job's directory from before the first byte is changed until the end is
 # known: before.env, before.yml, before.images (written last: with it the three are whole) and joined,
-# the services of what was begun since. Only the first swap since the last good end writes it.
+# the services of what was begun since. The first swap since the last good end writes it; later ones add names.
 images_ready() { # nothing may be missing when the swap begins
     if [ "$(head -n 1 "$job/next")" = "$key $sealed" ]; then
         next=$(sed 1d "$job/next")
