@@ -5,9 +5,16 @@ import os
 import pytest
 from hypothesis import settings
 
+from lab.packages import need
+
 # A busy machine is ten times slower: how long an example takes says nothing about the code.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+def pytest_sessionstart() -> None:
+    """The scripts must run under busybox, too, as on a small node."""
+    need("busybox", package="busybox")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
