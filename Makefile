@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup format check check-style check-units check-scripts test soak demo bench crds clean
+.PHONY: help setup format check check-style check-units check-scripts test soak demo bench crds chart clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -50,9 +50,13 @@ demo: setup ## the main job, live, on a real API server and a real node
 bench: setup ## what a visit, an edit, a release and 200 nodes cost
 	@$(PY) -m bench
 
-crds: setup ## write crds/ and docs/reference.md from the models in operator/kaitu/api
+crds: setup ## write crds/, its copies and docs/reference.md from the models in operator/kaitu/api
 	@$(PY) -m kaitu.api.crd
 	@$(PY) -m kaitu.api.reference
+	@$(PY) -m chart plain
+
+chart: setup ## write what follows from the chart: its schema and README.md, manifests/base (builds Helm once)
+	@$(PY) -m chart
 
 clean: ## remove .venv and tool caches (the lab's cache stays: its path is said)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -15,6 +15,7 @@ from lab.wait import until
 ACCOUNT = "system:serviceaccount:kaitu-system:kaitu-operator"
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "manifests" / "base"
+RIGHTS = ("namespace.yaml", "rbac.yaml")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Operator:
         cls, plane: ControlPlane, log: Path, *arguments: str, level: str = "DEBUG"
     ) -> "Operator":
         """Start it; whether it leads or waits is asked of its metrics."""
-        plane.kubectl("apply", "-f", str(BASE / "rbac.yaml"))
+        plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
         http = f"127.0.0.1:{ports.free(1)[0]}"
         child = Child.start(
             "env", f"KUBECONFIG={plane.kubeconfig_for(ACCOUNT)}",

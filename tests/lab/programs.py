@@ -1,4 +1,4 @@
-"""The control plane's programs: given, cached, or built from the Go modules that go.mod pins."""
+"""The lab's programs: given, cached, or built from the Go modules that two go.mod files pin."""
 
 import json
 import os
@@ -11,7 +11,8 @@ from lab import cache
 from lab.command import run
 from lab.steps import LabError, step
 
-MODULE = Path(__file__).parent / "controlplane"
+HERE = Path(__file__).parent
+KUBERNETES = HERE / "controlplane" / "go.mod"
 MISSING = (
     "no {name}: set KUBEBUILDER_ASSETS to a folder that has it, or KAITU_TEST_KUBECONFIG to a "
     "cluster you may write to, or install Go >= 1.26 so that it can be built from source"
@@ -22,13 +23,18 @@ MISSING = (
 class Program:
     package: str
     about: str
+    module: str = "controlplane"
 
 
 PROGRAMS = {
     "etcd": Program("go.etcd.io/etcd/server/v3", "50 s"),
     "kube-apiserver": Program("k8s.io/kubernetes/cmd/kube-apiserver", "4 min"),
     "kubectl": Program("k8s.io/kubernetes/cmd/kubectl", "1 min"),
+    "helm": Program("helm.sh/helm/v4/cmd/helm", "3 min", "helm"),
+    "helm3": Program("helm.sh/helm/v3/cmd/helm", "1 min", "helm"),
+    "kubeconform": Program("github.com/yannh/kubeconform/cmd/kubeconform", "10 s", "helm"),
 }
+FOLDERS = {"controlplane": "control-plane", "helm": "helm"}
 
 
 def program(name: str) -> Path:
@@ -36,7 +42,9 @@ def program(name: str) -> Path:
     given = Path(os.environ.get("KUBEBUILDER_ASSETS", "/nowhere")) / name
     if given.exists():
         return given
-    folder = cache.root() / "control-plane" / cache.digest((MODULE / "go.sum").read_bytes())
+    module = PROGRAMS[name].module
+    sums = (HERE / module / "go.sum").read_bytes()
+    folder = cache.root() / FOLDERS[module] / cache.digest(sums)
     with cache.locked(folder / f"{name}.lock"):
         if not (folder / name).exists():
             _build(name, folder / name)
@@ -61,13 +69,14 @@ def _build(name: str, target: Path) -> None:
     with step(f"building {name} from source", PROGRAMS[name].about):
         run(
             "go", "build", "-trimpath", "-ldflags", f"-s -w {_stamps()}", "-o", str(part),
-            PROGRAMS[name].package, cwd=MODULE, env={"CGO_ENABLED": "0"}, timeout=3600,
+            PROGRAMS[name].package, cwd=HERE / PROGRAMS[name].module,
+            env={"CGO_ENABLED": "0"}, timeout=3600,
         )  # fmt: skip
     part.rename(target)
 
 
 def _release() -> str:
-    found = re.search(r"k8s\.io/kubernetes (v\S+)", (MODULE / "go.mod").read_text())
+    found = re.search(r"k8s\.io/kubernetes (v\S+)", KUBERNETES.read_text())
     return found[1] if found else "unknown"
 
 
