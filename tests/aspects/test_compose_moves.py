@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kaitu.aspects import compose
 from kaitu.core.command import Command
 from kaitu.core.containers import Container, Engine
-from kaitu.core.deployment import ComposeFacts, ComposeWant
+from kaitu.core.deployment import ComposeFacts, ComposeWant, job
 from kaitu.core.desired import Desired
 from kaitu.core.facts import EnvFacts
 from kaitu.core.plan import Disrupts
@@ -120,8 +120,10 @@ class Model:
             self.results[kind] = (now, code, last[2] + 1 if last and again else 1)
 
 
-def visit(model: Model, wanted: ComposeWant, pull: str, up: str) -> str | None:
-    """One visit; what kind of job it started."""
+def visit(
+    model: Model, wanted: ComposeWant, pull: str, up: str, *, slot: bool = False
+) -> str | None:
+    """One visit; what kind of job it started. With a slot, both in one job where that may be."""
     facts = model.facts(wanted)
     plan = compose.plan(wanted, facts)
     assert len(plan) <= 1
@@ -135,6 +137,11 @@ def visit(model: Model, wanted: ComposeWant, pull: str, up: str) -> str | None:
     if kind == "up" and wanted.key not in model.images:
         up = "ENOTPULLED"
     model.do(wanted, plan[0].command, pull if kind == "pull" else up)
+    whole = plan[0].at_once
+    if slot and whole and pull == "OK":
+        assert (whole.command.words[0], whole.disrupts) == ("deploy", Disrupts.SERVICES)
+        model.do(wanted, job(wanted, "up"), up)
+        return "deploy"
     return kind
 
 
@@ -148,17 +155,20 @@ def in_order(model: Model, wanted: ComposeWant) -> bool:
 
 WISHES = st.tuples(st.sampled_from(RELEASES), st.sampled_from(VALUES))
 VISITS = st.lists(
-    st.tuples(WISHES, st.sampled_from(PULLS), st.sampled_from(UPS)), min_size=1, max_size=14
+    st.tuples(WISHES, st.sampled_from(PULLS), st.sampled_from(UPS), st.booleans()),
+    min_size=1,
+    max_size=14,
 )
+History = list[tuple[Input, str, str, bool]]
 
 
 @given(VISITS, WISHES)
 def test_whatever_happened_before_a_good_release_comes_to_run(
-    history: list[tuple[Input, str, str]], last: Input
+    history: History, last: Input
 ) -> None:
     model = Model()
-    for wish, pull, up in history:
-        visit(model, want(*wish), pull, up)
+    for wish, pull, up, slot in history:
+        visit(model, want(*wish), pull, up, slot=slot)
     wanted = want(*last)
     model.held = None  # a person corrected the release; what is held is not tried again
 
@@ -170,11 +180,11 @@ def test_whatever_happened_before_a_good_release_comes_to_run(
 
 
 @given(VISITS)
-def test_in_order_is_only_said_of_what_was_verified(history: list[tuple[Input, str, str]]) -> None:
+def test_in_order_is_only_said_of_what_was_verified(history: History) -> None:
     model = Model()
-    for wish, pull, up in history:
+    for wish, pull, up, slot in history:
         wanted = want(*wish)
-        started = visit(model, wanted, pull, up)
+        started = visit(model, wanted, pull, up, slot=slot)
         facts = model.facts(wanted)
         calm = not compose.plan(wanted, facts) and compose.problem(wanted, facts) is None
         if started is None and calm:

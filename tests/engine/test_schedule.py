@@ -33,8 +33,10 @@ def test_the_interval_moves_by_ten_per_cent(chance):
 
 
 def test_a_job_is_polled_soon_and_then_less_often():
-    assert poll(1) < 1
+    assert poll(0) == 0.5
     assert poll(1000) == 5
+    waited = [sum(poll(m) for m in range(n)) for n in range(1, 20)]
+    assert all(poll(n) <= 0.5 + 0.11 * done for n, done in enumerate(waited, 1))
 
 
 def test_first_visits_spread_over_the_interval():

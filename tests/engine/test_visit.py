@@ -190,6 +190,27 @@ def test_a_release_held_elsewhere_is_not_started_but_what_runs_is_repaired():
     assert outcome(repaired).reason is Reason.APPLIED
 
 
+def test_what_may_be_done_at_once_is_where_a_slot_is_free_and_nobody_waits_for_it():
+    slots = Slots(lambda: 1)
+
+    def done() -> str:
+        drifted = run(Machine(), aspect(whole=True, release="r1"), slots=slots)
+        return str(outcome(drifted).applied[0].text)
+
+    slots.take(("default", "n2"))
+    assert done() == "set number: 0 -> 1", "n2 has the slot"
+    assert slots.next("default") == [], "only who is refused a slot stands in line"
+    slots.free(("default", "n2"))
+    slots.wait(("default", "n3"))
+    assert done() == "set number: 0 -> 1", "n3 was there before"
+    slots.leave(("default", "n3"))
+    slots.hold(("default", "n2"), "r1")
+    assert done() == "set number: 0 -> 1", "held elsewhere"
+    slots.hold(("default", "n2"), None)
+    assert done() == "all of number"
+    assert slots.has(("default", "n1"))
+
+
 @pytest.mark.parametrize("reason", [Reason.OUTCOME_UNKNOWN, Reason.NODE_BUSY])
 def test_a_step_of_which_nobody_knows_leaves_the_node_unsettled(reason):
     assert run(Machine(fails=reason)).unsettled

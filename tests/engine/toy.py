@@ -4,7 +4,7 @@ The machine is one number that the aspect wants to have; no SSH, no shell, no Do
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kaitu.core.aspect import Answer, Answers, Aspect, Probe, Problem
@@ -40,6 +40,7 @@ def aspect(
     release: str = "",
     *,
     refused: bool = False,
+    whole: bool = False,
 ) -> Aspect[Any, Any, Any]:
     def want(section: Number, _: Desired) -> Number:
         if refused:
@@ -54,7 +55,9 @@ def aspect(
             return ()
         command = Command("put_file", (name, str(want.number)))
         text = f"set {name}: {have} -> {want.number}"
-        return (Step(text, command, disrupts, item=name, release=release),)
+        step = Step(text, command, disrupts, item=name, release=release)
+        at_once = replace(step, text=f"all of {name}", disrupts=Disrupts.SERVICES)
+        return (replace(step, at_once=at_once, release="") if whole else step,)
 
     return Aspect(
         name=name,

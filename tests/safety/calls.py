@@ -26,17 +26,16 @@ ALLOWED: Final = tuple(
         rf"ps -aq?( --no-trunc)?( --filter {_LABEL})*( --format {_PROJECT})?",
         r"inspect --type container kaitu-operator/absent",
         r"inspect --type container --format \{.*\}( [0-9a-f]{6,64})+",
-        r"image inspect --format \{\{\.Id\}\} \S+",
+        r"image inspect --format \{\{\.Id\}\}( [^ -]\S*)+",
         r"stop( [0-9a-f]{6,64})+",
         r"rm( [0-9a-f]{6,64})+",
         rf"images --format \{{\{{\.Tag\}}\}} {_KEPT}",
         rf"tag (sha256:)?[0-9a-f]{{2,64}} ({_KEPT}:[0-9a-f]{{2,12}}|{_NAME})",
         rf"rmi {_KEPT}:[0-9a-f]{{12}}",
-        r"pull -q \S+@sha256:[0-9a-f]{64}",
+        r"pull -q( --platform \S+)? [^ -]\S*",
         rf"{_COMPOSE}ps -aq",
         rf"{_COMPOSE}config( -q| --services| --hash \*)?",  # the rules say where the whole goes
         rf"{_AHEAD.format(file='-', env='(.env|null)')}config (-q|--hash \*)",
-        rf"{_COMPOSE}pull -q {_NAME}",
         rf"{_COMPOSE}{_UP}( --no-recreate)?( --no-deps)?( --wait --wait-timeout \d+)?( {_NAME})*",
     )
 )
@@ -60,6 +59,7 @@ PLANTS: Final = (
     "rmi k2v5:v1",
     "rmi -f kaitu-next:0123456789ab",
     "pull k2v5",
+    "pull -q -a k2v5",
     "system prune -af",
     "exec k2v5 env",
     "logs k2v5",

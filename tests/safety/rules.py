@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 INSPECT = r"docker_do \d+ (image )?inspect\b"
-CONFIG = r"config ((-q|--services|--hash '\*')( |\)|$|\|| 2)|\| awk '$)"
+CONFIG = (
+    r"config ((-q|--services|--hash '\*')( |\)|$|\|| 2)|\| awk '$|\|\| echo refused; \} \| awk '$)"
+)
 MODEL = r'model=\$\(compose_do 20 "\$memory/docker-compose\.yml" "\$directory/\.env" config\)'
 MOUNT = (
     r'mount -t tmpfs -o mode=700,size=8m kaitu "\$memory"'

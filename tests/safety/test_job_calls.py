@@ -27,16 +27,26 @@ printf '%s\\n' "$*" >>ROOT/calls
 env >>ROOT/environment
 case $* in
 *kaitu-operator/absent* | *' -p kaitu-operator-absent '*) exit 1 ;;
-*' config --services') printf 'k2-sidecar\\nk2v5\\n' ;;
 *' config') printf 'services:\\n  k2-sidecar:\\n    image: img1\\n  k2v5:\\n    image: img2\\n' ;;
-'image inspect '*) [ ! -e ROOT/no-image ] || exit 1; echo sha256:aa ;;
+'image inspect '*)
+    [ ! -e ROOT/no-image ] || exit 1
+    shift 4
+    for one in "$@"; do echo sha256:aa; done
+    ;;
 *'{{.Config.Image}} {{.Image}} '*) echo "img1 sha256:bb" ;;
 'ps -aq '*) echo 0123456789ab ;;
-'inspect '*) echo "running healthy 0 always 0 sha256:aa img1" ;;
+'inspect '*)
+    for service in k2-sidecar k2v5; do
+        echo "img1 $service running healthy 0 always 0 sha256:aa"
+    done
+    ;;
+pull*) while [ -e ROOT/slow ] && [ ! -e ROOT/state/job/late ]; do :; done ;;
 compose*' up '*' --wait '*) [ ! -e ROOT/sick ] || exit 1 ;;
 version) echo 26.1.5 ;;
 esac
 """
+TIMER = "case $1 in 20) exec REAL 2 ;; *) exec REAL 0.1 ;; esac"
+"""A sleep that is soon over; that of the timer, later than a pull that is quick."""
 
 
 @dataclass
@@ -83,20 +93,20 @@ def start(
 def equipped(node: Node) -> Node:
     """The node with a Docker that writes down, and a sleep that is soon over."""
     docker = DOCKER.replace("ROOT", str(node.root))
-    tools = {**REAL, "docker": docker, "sleep": "exec REAL 0.1"}
+    tools = {**REAL, "docker": docker, "sleep": TIMER}
     return node if node.environ else toolbox(node, **tools)
 
 
-def job(node: Node, kind: str, text: str = "", **more: Any) -> Ran:
-    """Start it and wait for its end."""
+def job(node: Node, kind: str, text: str = "", *, last: str = "", **more: Any) -> Ran:
+    """Start it and wait for its end; ``last`` is the kind that it ends as."""
     answer = start(node, kind, text, **more)
     if answer != "STARTED":
         return Ran(node, [answer])
-    result = node.state / f"job/result.{kind}"
+    result = node.state / f"job/result.{last or kind}"
 
     def end() -> list[str] | None:
         """Until the job has written its own end, the file says that it was killed."""
-        words = result.read_text().split()
+        words = result.read_text().split() if result.exists() else ["EKILLED"]
         return words if "EKILLED" not in words else None
 
     return Ran(node, until(end, 60, "end of the job"))
@@ -107,9 +117,9 @@ def test_a_release_is_pulled_whole_and_then_goes_up(dash: Node) -> None:
     assert pulled.result[2] == "OK"
     assert not pulled.ups
     assert not (dash.app / "docker-compose.yml").exists()
-    assert [call.split()[-1] for call in pulled.calls if " pull " in call] == [
-        "k2-sidecar",
-        "k2v5",
+    assert [call for call in pulled.calls if call.startswith("pull")] == [
+        "pull -q img1",
+        "pull -q img2",
     ]
 
 
@@ -122,9 +132,26 @@ def test_it_goes_up_behind_its_gate_and_is_what_was_sent(dash: Node) -> None:
     assert ran.env == SECRET + LINES
 
 
-@pytest.mark.parametrize("kind", ["pull", "up", "repair", "record"])
+def test_a_quick_pull_goes_on_and_a_slow_one_ends_as_a_pull(dash: Node, tmp_path: Path) -> None:
+    quick = job(dash, "deploy", last="up")
+    assert quick.result[2] == "OK"
+    assert len(quick.ups) == 2
+    (tmp_path / "slow").mkdir()
+    other = Node(tmp_path / "slow", "dash").prepare().claimed()
+    (other.root / "slow").touch()
+    slow = job(other, "deploy", last="pull")
+    assert slow.result[2] == "OK"
+    assert not slow.ups
+    assert (other.state / "job/state").read_text().split()[0] == "pull"
+    assert not (other.state / "job/result.up").exists()
+
+
+KINDS = {"pull": "pull", "up": "up", "deploy": "up", "repair": "repair", "record": "record"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_call_is_one_that_is_allowed(dash: Node, kind: str) -> None:
-    ran = job(dash, kind)
+    ran = job(dash, kind, last=KINDS[kind])
     assert ran.calls
     assert strange(ran.calls) == []
 

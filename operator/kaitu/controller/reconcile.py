@@ -207,7 +207,8 @@ def _delay(app: App, record: Record, pace: Pace, result: Visit) -> float:
     """Soon while a job runs, by class while something is to be retried, else the interval."""
     memory, regular = record.memory, schedule.regular(pace, app.chance())
     if schedule.going_on(result):
-        memory.polls += 1
+        begun = any(outcome.applied for outcome in result.outcomes.values())
+        memory.polls = 0 if begun else memory.polls + 1
         return min(regular, schedule.poll(memory.polls))
     memory.polls = 0
     retry = schedule.retry_of(result)

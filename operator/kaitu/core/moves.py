@@ -1,5 +1,6 @@
 """Which job a deployment needs next, if any: decisions from what the node remembers and runs."""
 
+from dataclasses import replace
 from typing import Final
 
 from kaitu.core import jobs
@@ -86,7 +87,9 @@ def restore(want: ComposeWant, facts: ComposeFacts) -> Plan:
 
 
 def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan:
-    """Pull, then go up; what failed is tried again after a pause, by the node's own clock."""
+    """Pull, then go up, or both at once; what failed is tried again after a pause, by the node's
+    own clock.
+    """
     known, again = facts.releases, retried(want, facts)
     kinds = ("pull",) if again else ("pull", "up")
     if any(jobs.resting(known.result(kind, want.key)) for kind in kinds):
@@ -94,12 +97,14 @@ def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan
     item = one_line(", ".join(items), MOST_SHOWN)
     kind = "changed" if known.record else "missing"
     about = f"release {want.version}" + (f": {item}" if items != ("release",) else "")
-    if not _has_images(want, facts):
-        return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind),)
     text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
     known_good = known.record is not None and known.record.key == want.key
     new = "" if known_good and not again else want.key
-    return (Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new),)
+    up = Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new)
+    if _has_images(want, facts):
+        return (up,)
+    both = None if again or want.jitter else replace(up, command=job(want, "deploy"))
+    return (Step(f"pull {about}", job(want, "pull"), item=item, kind=kind, at_once=both),)
 
 
 def _has_images(want: ComposeWant, facts: ComposeFacts) -> bool:

@@ -37,6 +37,7 @@ class Step:
     """One change, for people (``text``, never a secret value) and for the node (``command``).
 
     ``services`` are those that it touches; None where nobody has asked, or it cannot be told.
+    ``at_once`` does this step and what it prepares in one go; only a node with a slot may do that.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Step:
     kind: str = "changed"  # missing | changed | extra | stopped
     release: str = ""  # key of a release that was never verified on this node and is started now
     services: tuple[Touched, ...] | None = None
+    at_once: "Step | None" = None
 
     @property
     def foretold(self) -> str:

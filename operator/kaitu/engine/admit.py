@@ -94,14 +94,23 @@ def brake(brake: Brake, plan: Sequence[Step]) -> Problem | None:
     if all(step.disrupts is Disrupts.NOTHING for step in plan):
         return None
     for step in plan:
-        elsewhere = step.release and brake.slots.held_elsewhere(brake.node, step.release)
-        if elsewhere:
+        if elsewhere := _held_elsewhere(brake, step):
             return Problem(Reason.HELD_ELSEWHERE, f"this release is held on node {elsewhere}")
     if not brake.slots.take(brake.node):
         names = one_line(", ".join(brake.slots.holders(brake.node[0])), MOST_SHOWN)
         text = f"as many nodes as allowed (maxDisrupted) are being changed: {names}"
         return Problem(Reason.WAITING_FOR_SLOT, text)
     return None
+
+
+def _held_elsewhere(brake: Brake, step: Step) -> str | None:
+    return brake.slots.held_elsewhere(brake.node, step.release) if step.release else None
+
+
+def at_once(brake: Brake, plan: Sequence[Step]) -> bool:
+    """Whether the brake would let the plan through now; who asks does not stand in line."""
+    room = brake.slots.has(brake.node) or brake.slots.spare(brake.node[0])
+    return room and not any(_held_elsewhere(brake, step) for step in plan)
 
 
 def first(*checks: Check) -> Problem | None:

@@ -51,8 +51,17 @@ class Slots:
 
     def next(self, namespace: str) -> list[Node]:
         """As many of those who wait as there are free slots, the longest wait first."""
-        room = max(0, self.limit() - len(self._taken[namespace]))
-        return [node for node in self._line if node[0] == namespace][:room]
+        return self._waiting(namespace)[: self._room(namespace)]
+
+    def spare(self, namespace: str) -> bool:
+        """There are more free slots than nodes that wait for one."""
+        return self._room(namespace) > len(self._waiting(namespace))
+
+    def _room(self, namespace: str) -> int:
+        return max(0, self.limit() - len(self._taken[namespace]))
+
+    def _waiting(self, namespace: str) -> list[Node]:
+        return [node for node in self._line if node[0] == namespace]
 
     def free(self, node: Node) -> bool:
         """Give the slot back; True when there was one, so that those who wait can be woken."""

@@ -71,8 +71,8 @@ class Visit:
 
     @property
     def unsettled(self) -> bool:
-        """A job runs, or nobody can say whether one does: the answer to its start was lost."""
-        return self.busy or any(one.reason in _UNKNOWN for one in self.outcomes.values())
+        """Nobody can say whether a job runs: the answer to its start was lost."""
+        return any(one.reason in _UNKNOWN for one in self.outcomes.values())
 
     def answered(self, retry: str) -> frozenset[str]:
         """The requests by annotation that this visit has answered, or has found answered."""
@@ -206,7 +206,7 @@ def _mode(name: str, managed: Sequence[Managed]) -> Mode | None:
 
 async def _settle(one: Managed, transport: Transport, orders: Orders, work: _Work) -> None:
     """Do the steps of one aspect; the first failure ends this aspect only."""
-    plan, done = work.drift[one.name], []
+    plan, done = _at_once(work.drift[one.name], orders), []
     stop = admit.first(
         lambda: admit.observer(frozen=bool(plan) and orders.frozen()),
         lambda: admit.brake(orders.brake, plan),
@@ -222,6 +222,12 @@ async def _settle(one: Managed, transport: Transport, orders: Orders, work: _Wor
     work.applied[one.name] = tuple(done)
     if stop:
         work.stopped[one.name] = stop
+
+
+def _at_once(plan: Plan, orders: Orders) -> Plan:
+    """Nothing has to be prepared apart where the node has a slot now."""
+    whole = tuple(step.at_once for step in plan if step.at_once)
+    return whole if whole and admit.at_once(orders.brake, whole) else plan
 
 
 async def _ready(step: Step, orders: Orders) -> Problem | None:

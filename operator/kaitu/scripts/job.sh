@@ -9,6 +9,7 @@ conclude() { # conclude CODE [DETAIL]: what `finish` is in the job. An end is a 
     *[!A-Za-z0-9_./:@,=+-]*) set -- "$1" unprintable ;;
     esac
     [ -z "${watcher:-}" ] || kill "$watcher"
+    [ -z "${timer:-}" ] || kill "$timer"
     tags_back
     rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml"
     last_result
@@ -37,8 +38,10 @@ jot() { # jot NAME TEXT: in the job's directory, on the disk before this returns
         flushed "$job"
 }
 
-phase() { # phase NAME: for people, and for the probe
-    printf '%s %s %s\n' "$kind" "$key" "$1" >"$job/.new.state" && mv -f "$job/.new.state" "$job/state"
+phase() { # phase NAME: for people, and for the probe; while a pull may go on to the swap it is part of that
+    shown=$kind
+    [ ! -e "$job/quick" ] || shown=up
+    printf '%s %s %s\n' "$shown" "$key" "$1" >"$job/.new.state" && mv -f "$job/.new.state" "$job/state"
 }
 
 now() {
@@ -61,12 +64,12 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     unlock
     secret_filled "$job/env" || finish ENOSECRET
     meet_docker
-    staged 60 config -q || refuse_files
-    services=$(staged 60 config --services) || finish EINVALID
+    stack=$(described) || refuse_files # lines SERVICE [REFERENCE [PLATFORM]]
+    services=$(printf '%s\n' "$stack" | cut -d ' ' -f 1)
+    wanted=$(printf '%s\n' "$stack" | awk 'NF > 1 { print $1, $2 }')
     case " $(echo $services) $gate $named" in
     *' -'*) finish EINVALID ;; # it would be an option of what we call
     esac
-    wanted=$(wanted_images)
     check_pins
 }
 

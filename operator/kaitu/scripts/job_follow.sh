@@ -47,17 +47,18 @@ containers_of() { # containers_of SERVICE: ids, on one line
 # A line per container: SERVICE STATE HEALTH EXIT POLICY RESTARTS IMAGE-ID ID-OF-ITS-TAG; a service
 # without one says absent.
 survey() { # survey SERVICE...
-    for service in "$@"; do
-        ids=$(containers_of "$service")
-        [ -n "$ids" ] || echo "$service absent - - - 0 - -"
-        for id in $ids; do
-            set -- $(docker_do 10 inspect --type container --format "$survey_format" "$id")
-            [ $# -eq 7 ] || continue
-            echo "$service $1 $2 $3 $4 $5 $6 $(docker_do 10 image inspect --format '{{.Id}}' "$7")"
-        done
-    done
+    ids=$(project_containers)
+    # shellcheck disable=SC2086 # ids are words
+    { [ -z "$ids" ] || docker_do 10 inspect --type container --format "$survey_format" $ids; } | with_ids |
+        awk -v names="$*" '
+            NF == 9 { told[$2] = told[$2] $2 " " $3 " " $4 " " $5 " " $6 " " $7 " " $8 " " $9 "\n" }
+            END {
+                count = split(names, name, " ")
+                for (i = 1; i <= count; i++)
+                    printf "%s", (name[i] in told) ? told[name[i]] : name[i] " absent - - - 0 - -\n"
+            }'
 }
-survey_format='{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.RestartCount}} {{.Image}} {{.Config.Image}}'
+survey_format='{{.Config.Image}} {{index .Config.Labels "com.docker.compose.service"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}-{{end}} {{.State.ExitCode}} {{or .HostConfig.RestartPolicy.Name "no"}} {{.RestartCount}} {{.Image}}'
 
 # Sets `bad` to the first service that is not as it should be; succeeds if there is none. One that is
 # never restarted and has ended well is as it should be. A repair takes the images as they are: a tag

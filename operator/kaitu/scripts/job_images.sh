@@ -5,30 +5,42 @@
 # In the job's directory: next (KEY SEAL, then REFERENCE ID: what was pulled for it), tags (REFERENCE ID:
 # where tags belong while a pull goes on), moved (KEY NAME: the release that runs has newer images).
 # What a restore or the next swap needs has a tag of ours, so that nobody's prune takes it.
-wanted_images() { # lines SERVICE REFERENCE; the rest of what compose says stays in the pipe
-    staged 60 config | awk '
-        /^[^ ]/ { inside = ($0 == "services:") }
-        inside && /^  [^ ].*:$/ { service = $1; gsub(/["\047:]/, "", service) }
-        inside && /^    image: / { gsub(/["\047]/, "", $2); print service, $2 }'
+described() { # lines SERVICE [REFERENCE [PLATFORM]] of the staged files; the rest stays in the pipe
+    { staged 60 config || echo refused; } | awk '
+        function told() {
+            if (service != "") print service image (image == "" ? "" : platform)
+            service = image = platform = ""
+        }
+        /^[^ ]/ { told(); inside = ($0 == "services:"); refused = ($0 == "refused") }
+        inside && /^  [^ ].*:$/ { told(); service = $1; gsub(/["\047:]/, "", service) }
+        inside && /^    image: / { gsub(/["\047]/, "", $2); image = " " $2 }
+        inside && /^    platform: / { gsub(/["\047]/, "", $2); platform = " " $2 }
+        END { told(); exit refused }'
+}
+
+project_containers() { # the ids of all but those of a person's `run`
+    docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
+        --filter label=com.docker.compose.oneoff=False
 }
 
 running_images() { # lines REFERENCE ID of the project's containers
-    ids=$(docker_do 10 ps -aq --filter "label=com.docker.compose.project=$project" \
-        --filter label=com.docker.compose.oneoff=False)
+    ids=$(project_containers)
     # shellcheck disable=SC2086 # ids are words
     [ -z "$ids" ] || docker_do 10 inspect --type container --format '{{.Config.Image}} {{.Image}}' $ids | sort -u
 }
 
-tag() { # tag ID REFERENCE; a reference by content cannot be moved
-    case $2 in
-    *@* | sha256:*) return 0 ;;
-    esac
-    [ "$(id_of "$2")" = "$1" ] || docker_do 10 tag "$1" "$2"
+with_ids() { # lines that start with REFERENCE on stdin: the same, and the id of what it means here behind
+    lines=$(cat)
+    # shellcheck disable=SC2046 # references are words
+    ids=$(ids_of $(printf '%s\n' "$lines" | cut -d ' ' -f 1))
+    printf '%s\n' "$lines" | awk -v ids="$(echo $ids)" 'BEGIN { split(ids, id, " ") } NF { print $0, id[NR] }'
 }
 
-tag_all() { # tag_all: the lines REFERENCE ID on stdin; of what is gone nothing can be said any more
-    while read -r reference id; do
-        if [ -z "$id" ] || tag "$id" "$reference"; then continue; fi
+# tag_all: the lines REFERENCE ID on stdin. A reference by content cannot be moved, and of what is gone
+# nothing can be said any more.
+tag_all() {
+    awk 'NF == 2 && $1 !~ /@|^sha256:/' | with_ids | while read -r reference id tagged; do
+        if [ "$tagged" = "$id" ] || docker_do 10 tag "$id" "$reference"; then continue; fi
         docker_do 10 version >/dev/null || return 1
     done
 }
@@ -38,12 +50,11 @@ tags_back() { # what a pull has moved, back to what runs
 }
 
 note_tags() { # before the pull: each reference with what runs of it, or else with what is here
-    running=$(running_images)
-    noted=$(printf '%s\n' "$wanted" | while read -r _ reference; do
-        id=$(printf '%s\n' "$running" | awk -v it="$reference" '$1 == it { print $2; exit }')
-        [ -n "$id" ] || id=$(id_of "$reference") || continue
-        echo "$reference $id"
-    done | sort -u)
+    running=$(echo $(running_images))
+    noted=$(printf '%s\n' "$wanted" | cut -d ' ' -f 2 | sort -u | with_ids | awk -v running="$running" '
+        BEGIN { n = split(running, word, " "); for (i = 1; i < n; i += 2) if (!(word[i] in id)) id[word[i]] = word[i + 1] }
+        $1 in id { $2 = id[$1] }
+        NF == 2 && $2 != "-"')
     rm -f "$job/next" "$job/moved" "$job/tags"
     [ -z "$noted" ] || jot tags "$noted" || finish ENOSPC "$job"
 }
@@ -60,9 +71,8 @@ $pulled" || finish ENOSPC "$job"
 
 here() { # lines REFERENCE ID of what the staged files ask for, as far as it is on the node
     printf '%s\n' "$wanted" | while read -r service reference; do
-        [ -z "$reference" ] ||
-            echo "$reference $(id_of "$(pinned "$service" "$reference" || echo "$reference")")"
-    done | sort -u
+        [ -z "$reference" ] || echo "$(pinned "$service" "$reference" || echo "$reference") $reference"
+    done | with_ids | awk '{ print $2 ($3 == "-" ? "" : " " $3) }' | sort -u
 }
 
 # When the release that runs has newer images, that is a change with a name of its own: if it fails, it is
@@ -106,9 +116,11 @@ check_pins() {
 
 keep_images() { # keep_images next|before LINES: a tag of ours for each, and none for what was kept earlier
     stale=$(docker_do 10 images --format '{{.Tag}}' "kaitu-$1")
-    for id in $(printf '%s\n' "$2" | awk 'NF == 2 { print substr($2, 8, 12) }'); do
-        docker_do 10 tag "$id" "kaitu-$1:$id"
-        stale=$(printf '%s\n' "$stale" | grep -vxF "$id")
+    for id in $(printf '%s\n' "$2" | awk 'NF == 2 { print substr($2, 8, 12) }' | sort -u); do
+        case " $(echo $stale) " in
+        *" $id "*) stale=$(printf '%s\n' "$stale" | grep -vxF "$id") ;;
+        *) docker_do 10 tag "$id" "kaitu-$1:$id" ;;
+        esac
     done
     for tag in $stale; do docker_do 20 rmi "kaitu-$1:$tag" >/dev/null; done
 }

@@ -4,7 +4,7 @@ pull_all() {
     [ "$jitter" -eq 0 ] || { phase jitter && rest $(($(random) % (jitter + 1))); }
     phase pull
     note_tags
-    deadline=$(($(now) + 1800)) attempt=1
+    deadline=$(($(now) + 1800)) attempt=1 fetched=' '
     for service in $services; do
         until pull_one; do
             if [ "$attempt" -ge "$attempts" ] || [ $(($(now) + pause)) -ge "$deadline" ]; then
@@ -20,9 +20,17 @@ pull_all() {
 }
 
 pull_one() { # else sets `code`, and in `pause` the seconds to wait; ends where waiting is no use
+    # shellcheck disable=SC2046 # words
+    set -- $(printf '%s\n' "$stack" | awk -v it="$service" '$1 == it { print $2, $3; exit }')
+    tagged=${1:-} platform=${2:-}
+    [ -n "$tagged" ] || finish ENOIMAGE "$service"
+    reference=$(pinned "$service" "$tagged") || reference=$tagged
+    case $fetched in
+    *" $reference=$tagged "*) return 0 ;; # another service has it, too
+    esac
     left=$((deadline - $(now)))
     [ "$left" -gt 5 ] || left=5
-    complaint=$(fetch "$left" 2>&1) && return 0
+    complaint=$(fetch "$left" 2>&1) && { fetched="$fetched$reference=$tagged " && return 0; }
     pull_code
     case $code in
     ENOIMAGE | ENOSPC) finish "$code" "$service" ;;
@@ -34,13 +42,9 @@ pull_one() { # else sets `code`, and in `pause` the seconds to wait; ends where 
     return 1
 }
 
-fetch() { # fetch SECONDS: the image of `service`, by its pin or by its tag
-    tagged=$(printf '%s\n' "$wanted" | awk -v it="$service" '$1 == it { print $2; exit }')
-    if reference=$(pinned "$service" "$tagged"); then
-        docker_do "$1" pull -q "$reference" && tag "$(id_of "$reference")" "$tagged"
-    else
-        staged "$1" pull -q "$service"
-    fi
+fetch() { # fetch SECONDS: by the pin, which takes the tag along, or by the tag
+    docker_do "$1" pull -q ${platform:+--platform "$platform"} "$reference" || return 1
+    [ "$reference" = "$tagged" ] || docker_do 10 tag "$(id_of "$reference")" "$tagged"
 }
 
 pull_code() {

@@ -12,9 +12,8 @@ images_ready() { # nothing may be missing when the swap begins
     else
         next=$(here)
     fi
-    image=$(printf '%s\n' "$next" | while read -r reference id; do
-        id_of "${id:--}" >/dev/null || { echo "$reference" && break; }
-    done)
+    image=$(printf '%s\n' "$next" | awk 'NF { print (NF == 2 ? $2 : "-"), $1 }' | with_ids |
+        awk '$3 == "-" { print $2; exit }')
     [ -n "$image" ] || return 0
     docker_answers
     rm -f "$job/result.pull" "$job/next" "$job/moved" "$KAITU_STATE/refreshed"

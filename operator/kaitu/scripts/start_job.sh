@@ -2,7 +2,8 @@
 # start_job: what takes longer than a visit, detached. Words: KIND KEY VERSION DIRECTORY FILE-SHA256
 # FILE-SIZE ENV-SIZE ATTEMPTS JITTER GATE-SECONDS ON-FAILURE RETRY ASKED-AT ASKED [GATE-SERVICE...]
 # -- [SERVICE...] -- [SERVICE=DIGEST...]; data: the compose file, then NAME=RENDERED lines.
-# KIND: pull, up, repair (of the named services), record, restore (of what was before).
+# KIND: pull, up, deploy (both, if the pull is quick), repair (of the named services), record, restore (of
+# what was before).
 # ON-FAILURE: restore or hold. RETRY: what is held and may be tried again, or -. ASKED-AT and ASKED: the
 # time of this visit and the request, that a pull answers; they are shown again to the next visit.
 #
@@ -28,7 +29,7 @@ for word in "$@"; do
 done
 [ "$list" = pins ] || finish EARG --
 case $kind:$on_failure in
-pull:* | up:restore | up:hold | repair:* | record:* | restore:*) ;;
+pull:* | up:restore | up:hold | deploy:restore | deploy:hold | repair:* | record:* | restore:*) ;;
 *) finish EARG "$kind" ;;
 esac
 clean "$directory/.env"
@@ -45,6 +46,26 @@ job_pull() {
 
 job_up() {
     prepare
+    go_up
+}
+
+# Whoever takes the token decides: the end of a quick pull, that it goes on, or the timer, that this was a pull
+# alone and nobody has to wait for it any more.
+job_deploy() {
+    kind=pull
+    : >"$job/quick" || finish ENOSPC "$job"
+    { sleep 20 && mv "$job/quick" "$job/late" && phase pull; } 8>&- 9>&- &
+    timer=$!
+    prepare
+    pull_all
+    mv "$job/quick" "$job/went" || finish OK
+    jot result.pull "$key $sealed OK - 1"
+    kind=up
+    begun || finish ENOSPC "$job"
+    go_up
+}
+
+go_up() {
     images_ready
     watch_docker
     swap
@@ -130,7 +151,7 @@ command exec 8>>"$KAITU_STATE/job.lock" || finish ELOCK
 take_turn || finish EBUSY job
 if [ ! -e "$job" ] && [ ! -L "$job" ]; then mkdir "$job" || finish EWRITE "$job"; fi
 into "$job"
-rm -f ./state ./stop
+rm -f ./state ./stop ./quick ./late ./went
 stage docker-compose.yml "$file_size" "$file_sha"
 stage env.want "$env_size"
 begin
@@ -139,8 +160,9 @@ mv -f -T "$draft" ./script || finish EWRITE script
 flushed .
 [ -s "$KAITU_STATE/mac.key" ] || finish ESTATE mac.key
 sealed=$(seal <./env.want) || finish ESTATE mac.key
+printf '%s %s start\n' "$([ "$kind" = deploy ] && echo up || echo "$kind")" "$key" >./state
+[ "$kind" != deploy ] || kind=pull # that is its end, unless it goes on
 begun || finish EWRITE "result.$kind"
-printf '%s %s start\n' "$kind" "$key" >./state
 # shellcheck disable=SC2086 # words have no blanks
 setsid timeout -k 10 $((5400 + jitter + gate_seconds * 5)) sh "$job/script" job \
     "$installation" "$object" "$counter" "$process" $words </dev/null >/dev/null 2>&1 9>&- &
