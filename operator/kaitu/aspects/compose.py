@@ -1,4 +1,4 @@
-"""The stack: one release, moved to in two jobs that run detached on the node.
+"""The stack: one release, moved to in two jobs on the node, or in one that is both.
 
 The first pulls, and disturbs nothing; the second swaps the compose file and ``.env``, awaits the
 gate, starts the rest, verifies what runs and writes the record. Both files are one deployment, due
