@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,6 +16,7 @@ import yaml
 from lab import fleet
 from lab.cluster import Cluster, install_crds
 from lab.demo_brake import brake
+from lab.hand_over import hand_over
 from lab.node import Node
 from lab.operator import ROOT, Operator
 from lab.run import Lab
@@ -227,11 +227,12 @@ def table(stage: Stage) -> None:
 
 
 def keep(stage: Stage) -> None:
-    kubeconfig: Path = stage.lab.control_plane.kubeconfig
-    say("Kept running; Ctrl-C ends it. In another terminal:")
-    print(f"   export KUBECONFIG={kubeconfig}")
-    print(f"   kubectl -n {stage.cluster.namespace} get kaitunodes -w")
-    print(f"   kubectl -n {stage.cluster.namespace} edit kaitunode {NAME}")
+    settings = hand_over(stage.cluster, stage.node)
+    say("Kept running; Ctrl-C ends it. In another terminal (docs/tutorials/first-ten-minutes.md):")
+    print(f"   . {settings}")
+    print("   kubectl get kaitunodes -w")
+    print(f"   kubectl edit kaitunode {NAME}")
+    print(f"   vps {NAME}                   # a shell on the node")
     print(f"   the operator's log: {stage.operator.child.log}; metrics: {stage.operator.http}")
     until(lambda: stage.operator.child.process.poll() is not None, 1e9, "end of the operator")
 
