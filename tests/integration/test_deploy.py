@@ -158,7 +158,7 @@ def test_an_image_that_does_not_exist(visitor: Visitor, node: Node) -> None:
 
     found = visitor.settle(compose=release("v9"), env=ENV)
 
-    assert "k2-" in refused(found, Reason.IMAGE_NOT_FOUND)
+    assert "k2-sidecar" in refused(found, Reason.IMAGE_NOT_FOUND)
     assert changed(node, before) == set()
 
 

@@ -65,7 +65,8 @@ prepare() { # the .env as it will be, beside the staged file; the node's compose
     secret_filled "$job/env" || finish ENOSECRET
     meet_docker
     stack=$(described) || refuse_files # lines SERVICE [REFERENCE [PLATFORM]]
-    services=$(printf '%s\n' "$stack" | cut -d ' ' -f 1)
+    services=$(printf '%s\n' "$stack" | awk -v gate=" $gate " '{ print !index(gate, " " $1 " "), $1 }' |
+        sort | cut -d ' ' -f 2) # the gate first: what it lacks is why others are not well
     wanted=$(printf '%s\n' "$stack" | awk 'NF > 1 { print $1, $2 }')
     case " $(echo $services) $gate $named" in
     *' -'*) finish EINVALID ;; # it would be an option of what we call
