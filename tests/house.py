@@ -15,8 +15,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def files() -> Iterator[Path]:
-    """Every Python file that people read: the product, its tests and its benchmarks."""
-    for folder in ("operator", "tests", "bench"):
+    """Every Python file that people read: the product, its tests, benchmarks and image."""
+    for folder in ("operator", "tests", "bench", "image"):
         yield from sorted((ROOT / folder).rglob("*.py"))
 
 
