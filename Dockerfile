@@ -11,11 +11,11 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG PIP_CERT
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 PYTHONDONTWRITEBYTECODE=1
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 RUN python3 -m venv --without-pip /opt/kaitu
 COPY requirements/runtime.txt /build/
 RUN python3 -m pip --python /opt/kaitu/bin/python3 install \
-    --require-hashes --only-binary=:all: -r /build/runtime.txt
+    --no-compile --require-hashes --only-binary=:all: -r /build/runtime.txt
 COPY image/slim.py image/layer /build/
 RUN python3 /build/slim.py /opt/kaitu && /build/layer /opt/kaitu /layers/dependencies
 
@@ -29,7 +29,7 @@ COPY operator /build/source/operator
 RUN PYTHONPATH=/build/tools python3 -m pip wheel \
     --no-build-isolation --no-deps -w /build/wheels /build/source
 RUN python3 -m pip --python /opt/kaitu/bin/python3 install \
-    --no-index --no-deps --root /build/root /build/wheels/*.whl \
+    --no-compile --no-index --no-deps --root /build/root /build/wheels/*.whl \
     && /build/layer /build/root/opt/kaitu /layers/application
 
 
