@@ -50,9 +50,11 @@ demo: setup ## the main job, live, on a real API server and a real node
 bench: setup ## what a visit, an edit, a release and 200 nodes cost
 	@$(PY) -m bench
 
-crds: setup ## write crds/, its copies and docs/reference.md from the models in operator/kaitu/api
+crds: setup ## write what follows from the models: crds/, its copies, docs/reference.md, docs/reference/, runbooks/reasons.md
 	@$(PY) -m kaitu.api.crd
 	@$(PY) -m kaitu.api.reference
+	@$(PY) -m kaitu.api.runbook
+	@$(PY) -m kaitu.controller.pages
 	@$(PY) -m chart plain
 
 chart: setup ## write what follows from the chart: its schema and README.md, manifests/base (builds Helm once)

@@ -28,7 +28,7 @@ def test_shape() -> None:
         "reason": "GateFailed",
         "action": "Visit",
         "note": "sick",
-        "reportingController": "kaitu-operator",
+        "reportingController": "fleet.kaitu.io/kaitu-operator",
         "reportingInstance": "pod-1",
     }
 

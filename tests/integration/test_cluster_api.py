@@ -102,7 +102,9 @@ def test_names_are_listed_in_pages_without_anything_else(
             found = await api.list_names("/api/v1/configmaps", (space,))
             assert {name for _, name in found} == {f"c{number}" for number in range(5)}
             listed = [item async for item in api.list(configmaps(space))]
-            assert found == {(space, i["metadata"]["name"]): i["metadata"]["uid"] for i in listed}
+            about = [one["metadata"] for one in listed]
+            known = {(space, m["name"]): (m["uid"], m["resourceVersion"]) for m in about}
+            assert found == known
         async with connected(namespace.kubeconfig) as api:
             everywhere = await api.list_names("/api/v1/configmaps")
             assert found.items() <= everywhere.items()

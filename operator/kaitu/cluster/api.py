@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -38,6 +38,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "Missing",
+    "Named",
     "Unauthorized",
     "Unavailable",
 ]
@@ -59,6 +60,13 @@ _AGENT: Final = "kaitu-operator"
 
 Body = dict[str, Any]
 Name = tuple[str, str]  # namespace, name
+
+
+class Named(NamedTuple):
+    """Which object has a name, and in which state."""
+
+    uid: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +153,8 @@ class Api:
         """A request that does not queue behind the ordinary ones: the lease must not starve."""
         return await self._send(_Request(method, path, {}, body, seconds=seconds))
 
-    async def list_names(self, path: str, namespaces: Collection[str] = ()) -> dict[Name, str]:
-        """The uid of every object of a kind, by namespace and name; only metadata is sent.
+    async def list_names(self, path: str, namespaces: Collection[str] = ()) -> dict[Name, Named]:
+        """Every object of a kind by namespace and name, as it is now; only metadata is sent.
 
         ``path`` is that of the kind in all namespaces; with ``namespaces``, only those are read.
         """
@@ -154,7 +162,9 @@ class Api:
         for one in _scopes(path, namespaces):
             async for item in self._items(_Request("GET", one, {}, accept=_NAMES_ONLY)):
                 meta = item["metadata"]
-                found[meta["namespace"], meta["name"]] = meta["uid"]
+                found[meta["namespace"], meta["name"]] = Named(
+                    meta["uid"], meta["resourceVersion"]
+                )
         return found
 
     async def _items(self, request: _Request) -> AsyncIterator[Body]:

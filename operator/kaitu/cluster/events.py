@@ -16,7 +16,7 @@ from kaitu.core.text import digest
 
 log = logging.getLogger(__name__)
 
-CONTROLLER: Final = "kaitu-operator"
+CONTROLLER: Final = f"{GROUP}/kaitu-operator"
 SAME_FOR: Final = 600.0
 """Seconds in which the same thing is said once."""
 RATE: Final = 10.0

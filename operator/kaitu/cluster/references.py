@@ -57,8 +57,15 @@ class _Read:
 class References:
     """The objects in use. Run ``refresh`` beside the readers: it sees what changes."""
 
-    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: Api,
+        clock: Callable[[], float] = time.monotonic,
+        learn: Callable[[Iterable[str]], None] = lambda _: None,
+    ) -> None:
+        """``learn`` is told every value of a Secret, in plain text: what must never be logged."""
         self._api = api
+        self._learn = learn
         self._clock = clock
         self._known: dict[Object, Known] = {}
         self._reads: dict[Object, _Read] = {}
@@ -154,9 +161,12 @@ class References:
         kind, namespace, name = at
         path = f"/api/v1/namespaces/{namespace}/{_PLURALS[kind]}/{name}"
         try:
-            return found(await self._api.get(path))
+            answer = found(await self._api.get(path))
         except ApiError as error:
             return error.with_traceback(None)
+        if kind == "Secret":
+            self._learn(answer.plain())
+        return answer
 
     def _take(self, at: Object, answer: Answer, sent: float) -> None:
         known = self._known.get(at)

@@ -11,8 +11,10 @@ from pathlib import Path
 from kaitu.api.crd import crds
 from kaitu.api.policy import Policy, parse
 from kaitu.cluster.errors import ApiError
+from kaitu.controller import logs
 from kaitu.controller.run import Options, run
 from kaitu.core.errors import KaituError
+from kaitu.core.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "crds":
         sys.stdout.write(crds())
         return 0
-    _logging(arguments.log_level)
+    redactor = Redactor()
+    logs.set_up(arguments.log_level, arguments.log_format, redactor)
     try:
         options = _options(arguments)
     except (KaituError, OSError) as error:
         print(f"kaitu-operator: {error}", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(run(options))
+        return asyncio.run(run(options, redactor))
     except ApiError as error:
         log.error("the operator ends: %s", error)
         return 1
@@ -75,6 +78,12 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("KAITU_LOG_LEVEL", "INFO"),
         help="how much to log (KAITU_LOG_LEVEL); no level ever prints a secret",
     )
+    parser.add_argument(
+        "--log-format",
+        choices=logs.FORMATS,
+        default=os.environ.get("KAITU_LOG_FORMAT", "text"),
+        help="text for people or json, one object per line, for collectors (KAITU_LOG_FORMAT)",
+    )
 
 
 _FLAGS = (
@@ -93,14 +102,6 @@ def _options(arguments: argparse.Namespace) -> Options:
         lease_namespace=arguments.lease_namespace,
         http="" if arguments.http == "0" else arguments.http,
     )
-
-
-def _logging(level: str) -> None:
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
-    for noisy in ("kopf", "asyncssh", "asyncio", "aiohttp.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

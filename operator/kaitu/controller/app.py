@@ -16,6 +16,7 @@ from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
 from kaitu.controller.metrics import Metrics
 from kaitu.controller.store import Key, Record, Store
+from kaitu.controller.watched import Watched
 from kaitu.engine.guard import Guard
 from kaitu.engine.queue import Priority, Queue
 from kaitu.engine.slots import Slots
@@ -49,6 +50,7 @@ class App:
     namespaces: tuple[str, ...] = ()
     store: Store = field(default_factory=Store)
     guard: Guard = field(default_factory=Guard)
+    watched: Watched = field(default_factory=Watched)
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     stopping: bool = False
@@ -84,8 +86,12 @@ class App:
     def holders(self) -> Iterable[Key]:
         return self.slots.all_holders()
 
+    def behind(self) -> float:
+        """For how many seconds the watch has owed us something."""
+        return self.watched.behind(self.store)
+
     def figures(self) -> dict[str, float]:
-        """What the metrics read at scrape time (see ``metrics.FIGURES``)."""
+        """What the metrics read at scrape time (see ``gauges.FIGURES``)."""
         return {
             "kaitu_nodes": len(self.store),
             "kaitu_queue_depth": self.queue.depth,
@@ -94,4 +100,6 @@ class App:
             "kaitu_fleet_frozen": float(self.guard.frozen),
             "kaitu_leader": float(self.leader.may_write()),
             "kaitu_loop_lag_seconds": self.lag,
+            "kaitu_kube_watch_last_event_timestamp_seconds": self.watched.last_event,
+            "kaitu_kube_watch_behind_seconds": self.behind(),
         }

@@ -6,6 +6,7 @@ from typing import Any
 from kaitu.api.node import validate
 from kaitu.controller import observer
 from kaitu.controller.app import App
+from kaitu.controller.gauges import unix
 from kaitu.controller.prepare import requested
 from kaitu.controller.store import Key, Record
 from kaitu.controller.trust import asked
@@ -20,6 +21,7 @@ UNREADABLE = Pace(interval=60, timeout=60, first_retry=1)
 def seen(app: App, kind: str | None, body: Mapping[str, Any]) -> None:
     """One watch event; ``kind`` is None while the informer lists."""
     key = (body["metadata"]["namespace"], body["metadata"]["name"])
+    app.watched.told()
     if kind == "DELETED":
         return gone(app, key, body["metadata"]["uid"])
     known = app.store.get(key)
@@ -67,16 +69,30 @@ def _first_sight(app: App, record: Record) -> None:
         app.slots.wait(record.key)
     if _seen(record):
         observer.saw(app, record.key)
+    _recall(record)
     app.slots.hold(record.key, record.status.get("revision", {}).get("held"))
 
 
 def _seen(record: Record) -> bool:
     """As far as the status tells: a loss of this node would be news."""
-    good = {c["type"] for c in record.status.get("conditions", ()) if c["status"] == Verdict.TRUE}
-    return not record.spec.get("suspend") and good >= {
-        Condition.REACHABLE.value,
-        Condition.PROBE_TRUSTED.value,
-    }
+    return not record.spec.get("suspend") and _in_contact(record)
+
+
+def _recall(record: Record) -> None:
+    """When it was last seen and last Ready, where the status tells: a restart is no contact."""
+    last = record.status.get("lastVisitTime")
+    if last and _in_contact(record):
+        record.memory.contact = unix(last)
+    if last and Condition.READY.value in _good(record):
+        record.memory.success = unix(last)
+
+
+def _in_contact(record: Record) -> bool:
+    return _good(record) >= {Condition.REACHABLE.value, Condition.PROBE_TRUSTED.value}
+
+
+def _good(record: Record) -> set[str]:
+    return {c["type"] for c in record.status.get("conditions", ()) if c["status"] == Verdict.TRUE}
 
 
 def _settled(record: Record) -> bool:

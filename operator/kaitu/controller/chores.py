@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from kaitu.api.crd import GROUP, PLURAL, VERSION
 from kaitu.cluster.api import ApiError
+from kaitu.controller import logs
 from kaitu.controller.app import App
 from kaitu.controller.arrivals import forget, gone
 from kaitu.controller.publish import publish
@@ -18,7 +19,9 @@ from kaitu.engine.report import Subject
 log = logging.getLogger(__name__)
 
 AFTER_A_DEFECT = 60.0
-SWEEP_EVERY = 300.0
+SWEEP_EVERY = 120.0
+LOOK_AGAIN = 20.0
+"""Seconds until the next look where the watch has not told of something yet."""
 PULSE = 1.0
 
 
@@ -37,7 +40,7 @@ async def worker(app: App) -> None:
 
 
 async def _turn(app: App, key: Key) -> float | None:
-    with app.metrics.visit_seconds.time():
+    with app.metrics.visit_seconds.time(), logs.turn(*key):
         try:
             return await reconcile(app, key)
         except Exception:  # a defect of ours must cost one node's turn, not the fleet's worker
@@ -72,10 +75,14 @@ async def _expire(app: App, record: Record) -> None:
 
 
 async def sweep(app: App, relisted: asyncio.Event) -> None:
-    """kopf reports no deletion of what vanished while its watch was broken: compare lists."""
+    """kopf reports no deletion of what vanished while its watch was broken: compare lists.
+
+    The same list tells whether the watch is alive.
+    """
     while True:
         try:
-            async with asyncio.timeout(SWEEP_EVERY):
+            owed = app.watched.owes(app.store)
+            async with asyncio.timeout(LOOK_AGAIN if owed else SWEEP_EVERY):
                 await relisted.wait()
         except TimeoutError:
             pass
@@ -88,10 +95,12 @@ async def sweep(app: App, relisted: asyncio.Event) -> None:
 
 async def _sweep(app: App) -> None:
     known = {record.key: record.uid for record in app.store.all()}
+    began = app.clock()
     present = await app.api.list_names(f"/apis/{GROUP}/{VERSION}/{PLURAL}", app.namespaces)
     for key, uid in known.items():
         if key not in present:
             gone(app, key, uid)
+    app.watched.compare(app.store, present, began)
 
 
 async def pulse(app: App) -> None:

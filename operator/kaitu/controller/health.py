@@ -5,6 +5,8 @@ import asyncio
 from kaitu.controller.app import App
 
 MOST_LAG = 10.0
+MOST_BEHIND = 150.0
+"""Seconds: a watch that has broken is begun anew within 80 s, and lists."""
 
 
 class Health:
@@ -24,6 +26,8 @@ class Health:
             return ""
         if app.beat and app.clock() - app.beat > MOST_LAG:
             return "the event loop hangs"
+        if app.behind() > MOST_BEHIND:
+            return f"the watch of KaituNodes has not told of a change for {app.behind():.0f} s"
         return "" if _watching() or app.stopping else "the watch of KaituNodes has ended"
 
     def not_ready(self) -> str:

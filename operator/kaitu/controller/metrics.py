@@ -1,151 +1,171 @@
-"""What Prometheus can ask for; every metric is explained by its help text."""
+"""What Prometheus can ask for. Counters are raised by visits; gauges are read at scrape time."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from kaitu.controller.store import Key, Record
-from kaitu.core.facts import HostFacts
+from kaitu.controller.gauges import (
+    FIGURES,
+    HOLDER,
+    HOLDER_TEXT,
+    NODE_GAUGES,
+    Fleet,
+    FleetCollector,
+)
+from kaitu.core.errors import KaituError
+from kaitu.core.reasons import Reason
+
+PHASES = {
+    Reason.HOST_DENIED: "resolve",
+    Reason.DNS_NOT_FOUND: "resolve",
+    Reason.DNS_ERROR: "resolve",
+    Reason.DIAL_TIMEOUT: "dial",
+    Reason.DIAL_REFUSED: "dial",
+    Reason.DIAL_UNREACHABLE: "dial",
+    Reason.OBSERVER_DEGRADED: "dial",
+    Reason.JUMP_FAILED: "jump",
+    Reason.BANNER_TIMEOUT: "handshake",
+    Reason.NOT_SSH: "handshake",
+    Reason.HOST_KEY_CHANGED: "handshake",
+    Reason.ALGORITHM_MISMATCH: "handshake",
+    Reason.AUTH_FAILED: "authenticate",
+    Reason.LOGIN_TIMEOUT: "authenticate",
+    Reason.KEY_INVALID: "authenticate",
+}
+"""How far a login came that failed with this reason; any other one: ``login``."""
 
 
-class Fleet(Protocol):
-    """What the collector reads at scrape time: a visit itself updates no gauge."""
+class Described(NamedTuple):
+    """One metric for docs/reference/metrics.md."""
 
-    def records(self) -> Iterable[Record]: ...
-    def holders(self) -> Iterable[Key]: ...
-    def figures(self) -> dict[str, float]: ...
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    text: str
+
+
+_OF_A_VISIT = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_OF_A_LOGIN = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The counters that visits raise, and a collector that reads the rest at scrape time."""
+    """The counters, and who raises them; ``expose`` adds the gauges of the fleet."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self.visits = Counter(
-            "kaitu_visits",
-            "Finished visits, by the reason of Ready.",
-            ["reason"],
-            registry=self.registry,
+        self.described: list[Described] = []
+        for standard in (ProcessCollector, PlatformCollector, GCCollector):
+            standard(registry=self.registry)
+        self._build()
+        self.visits = self._counter(
+            "kaitu_visits", "Finished visits, by the reason of Ready.", "reason"
         )
-        self.visit_seconds = Histogram(
+        self.visit_seconds = self._histogram(
             "kaitu_visit_seconds",
             "How long a visit took, from the queue to the status.",
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
-            registry=self.registry,
+            _OF_A_VISIT,
         )
-        self.status_writes = Counter(
-            "kaitu_status_writes",
-            "Status patches sent to the API server.",
-            registry=self.registry,
+        self.status_writes = self._counter(
+            "kaitu_status_writes", "Status patches sent to the API server."
         )
-        self.steps = Counter(
-            "kaitu_steps",
-            "Changes made on nodes, by aspect.",
-            ["aspect"],
-            registry=self.registry,
+        self.steps = self._counter("kaitu_steps", "Changes made on nodes.", "aspect")
+        self.drift_detected = self._counter(
+            "kaitu_drift_detected",
+            "Things that somebody else changed on nodes; each counts once until it is as wanted.",
+            "aspect",
         )
+        self.drift_corrected = self._counter(
+            "kaitu_drift_corrected",
+            "Such things that the operator has changed back, or has begun to.",
+            "aspect",
+        )
+        self.login_seconds = self._histogram(
+            "kaitu_ssh_login_seconds",
+            "How long a login that succeeded took, jumps included.",
+            _OF_A_LOGIN,
+        )
+        self.commands = self._counter(
+            "kaitu_ssh_commands", "Commands sent to nodes, by script of the catalogue.", "script"
+        )
+        self.ssh_errors = self._counter(
+            "kaitu_ssh_errors",
+            "Logins and commands that failed: how far they came, and why.",
+            "phase",
+            "reason",
+        )
+
+    def _build(self) -> None:
+        name, text, labels = "kaitu_build_info", "Always 1; what runs.", ("version", "python")
+        self.described.append(Described(name, "gauge", labels, text))
+        build = Gauge(name, text, labels, registry=self.registry)
+        build.labels(_version(), platform.python_version()).set(1)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        self.described.append(Described(f"{name}_total", "counter", labels, text))
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        self.described.append(Described(name, "histogram", (), text))
+        return Histogram(name, text, buckets=buckets, registry=self.registry)
 
     def expose(self, fleet: Fleet) -> None:
-        self.registry.register(_FleetCollector(fleet))
+        self.registry.register(FleetCollector(fleet))
+
+    def steps_taken(self, steps: Mapping[str, int]) -> None:
+        """How many changes a visit made, by aspect."""
+        for aspect, count in steps.items():
+            self.steps.labels(aspect).inc(count)
+
+    def drifted(self, detected: Mapping[str, int], corrected: Mapping[str, int]) -> None:
+        """What a visit found to have drifted, and what of it was put right, by aspect."""
+        for counter, found in ((self.drift_detected, detected), (self.drift_corrected, corrected)):
+            for aspect, count in found.items():
+                counter.labels(aspect).inc(count)
+
+    def logged_in(self, seconds: float) -> None:
+        """A login succeeded."""
+        self.login_seconds.observe(seconds)
+
+    def not_logged_in(self, error: KaituError) -> None:
+        """A login failed."""
+        self.ssh_errors.labels(PHASES.get(error.reason, "login"), str(error.reason)).inc()
+
+    def ran(self, script: str, error: KaituError | None) -> None:
+        """A command came to its end, or failed."""
+        self.commands.labels(script).inc()
+        if error:
+            self.ssh_errors.labels("command", str(error.reason)).inc()
 
 
-_NODE_GAUGES: tuple[tuple[str, str, Callable[[HostFacts], float]], ...] = (
-    ("kaitu_node_load1", "Load average over one minute.", lambda host: host.load),
-    (
-        "kaitu_node_memory_available_bytes",
-        "Memory that programs can still get.",
-        lambda host: host.memory_available_bytes,
-    ),
-    (
-        "kaitu_node_memory_total_bytes",
-        "Memory of the node.",
-        lambda host: host.memory_total_bytes,
-    ),
-    ("kaitu_node_boot_time_seconds", "When PID 1 started, Unix time.", lambda host: host.boot),
-)
+def _version() -> str:
+    """Of the installed package; from a source tree nobody can say."""
+    try:
+        return version("kaitu-operator")
+    except PackageNotFoundError:
+        return "source"
 
 
-class _FleetCollector(Collector):
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-
-    def collect(self) -> Iterator[Metric]:
-        for name, value in self._fleet.figures().items():
-            yield GaugeMetricFamily(name, FIGURES[name], value=value)
-        records = tuple(self._fleet.records())
-        yield _conditions(records)
-        yield _holders(self._fleet.holders())
-        for name, text, read in _NODE_GAUGES:
-            yield _gauge(name, text, records, read)
-        yield _disks(records)
-
-
-FIGURES = {
-    "kaitu_nodes": "KaituNodes that this operator knows.",
-    "kaitu_queue_depth": "Nodes that wait for a worker.",
-    "kaitu_visits_in_progress": "Nodes that are being visited.",
-    "kaitu_slots_taken": "Nodes that count as disrupted (see maxDisrupted).",
-    "kaitu_fleet_frozen": "1 while no node is written because many were lost at once.",
-    "kaitu_leader": "1 while this process leads.",
-    "kaitu_loop_lag_seconds": "How late the event loop was at its last check.",
-}
-_VALUES = {"True": 1.0, "False": 0.0, "Unknown": -1.0}
-
-
-def _conditions(records: tuple[Record, ...]) -> Metric:
-    gauge = GaugeMetricFamily(
-        "kaitu_node_condition",
-        "Conditions of a KaituNode: 1 True, 0 False, -1 Unknown.",
-        labels=["namespace", "node", "type"],
-    )
-    for record in records:
-        for condition in record.status.get("conditions", ()):
-            labels = [record.namespace, record.name, condition["type"]]
-            gauge.add_metric(labels, _VALUES[condition["status"]])
-    return gauge
-
-
-def _holders(nodes: Iterable[Key]) -> Metric:
-    gauge = GaugeMetricFamily(
-        "kaitu_slot_holder",
-        "1 for each node that counts as disrupted; others of its namespace may wait for it.",
-        labels=["namespace", "node"],
-    )
-    for namespace, name in nodes:
-        gauge.add_metric([namespace, name], 1)
-    return gauge
-
-
-def _gauge(
-    name: str, text: str, records: tuple[Record, ...], read: Callable[[HostFacts], float]
-) -> Metric:
-    gauge = GaugeMetricFamily(name, text, labels=["namespace", "node"])
-    for record in records:
-        if record.memory.host:
-            gauge.add_metric([record.namespace, record.name], read(record.memory.host))
-    return gauge
-
-
-def _disks(records: tuple[Record, ...]) -> Metric:
-    gauge = GaugeMetricFamily(
-        "kaitu_node_disk_used_ratio",
-        "Used share of a file system, 0 to 1.",
-        labels=["namespace", "node", "mount"],
-    )
-    for record in records:
-        for disk in record.memory.host.disks if record.memory.host else ():
-            gauge.add_metric([record.namespace, record.name, disk.mount], disk.used_percent / 100)
-    return gauge
+def described() -> list[Described]:
+    """Every metric of ours, also those of the fleet."""
+    figures = [Described(name, "gauge", (), text) for name, text in FIGURES.items()]
+    of_nodes = [("namespace", "node", *gauge.labels) for gauge in NODE_GAUGES]
+    return [
+        *Metrics().described,
+        *figures,
+        Described(HOLDER, "gauge", ("namespace", "node"), HOLDER_TEXT),
+        *(
+            Described(gauge.name, "gauge", labels, gauge.text)
+            for gauge, labels in zip(NODE_GAUGES, of_nodes, strict=True)
+        ),
+    ]

@@ -1,11 +1,13 @@
 """One node's turn: prepare, visit, report, and say when to come back."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from kaitu.api.node import NodeSpec, validate
-from kaitu.controller import observer
+from kaitu.controller import logs, observer
 from kaitu.controller.app import App
 from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
@@ -14,14 +16,17 @@ from kaitu.controller.publish import announcement, publish
 from kaitu.controller.store import ACCEPT_HOST_KEY, RETRY, TOKENS, Key, Record
 from kaitu.controller.trust import accept, explained
 from kaitu.core.errors import KaituError
-from kaitu.core.reasons import Condition, Reason
+from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.core.transport import Transport
-from kaitu.engine import report, schedule, verdicts
+from kaitu.engine import drift, report, schedule, verdicts
 from kaitu.engine.report import Subject
 from kaitu.engine.rest import keeps_slot
 from kaitu.engine.schedule import Pace, pace_of
+from kaitu.engine.verdicts import Finding
 from kaitu.engine.visit import Visit, visit
 from kaitu.remote.ssh import ChangedKey
+
+log = logging.getLogger(__name__)
 
 UNSAID = 10.0
 """Seconds at most until what the API server did not take is said again."""
@@ -141,7 +146,7 @@ async def _failed(app: App, record: Record, error: KaituError, pace: Pace) -> fl
     subject = _subject(app, record)
     status = report.of_failure(subject, findings, _now())
     said = await publish(app, record, status, report.events(subject, None, findings))
-    app.metrics.visits.labels(str(error.reason)).inc()
+    _ended(app, subject, str(error.reason))
     delay = schedule.backoff(retry, memory.attempts, pace, app.chance())
     return _next(app, record, pace, delay, said=said)
 
@@ -160,6 +165,7 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     """Report a trusted visit, give the slot back where the node is at rest, and come back."""
     memory, now = record.memory, app.clock()
     memory.trusted()
+    memory.contact = time.time()
     observer.saw(app, record.key)
     memory.host = result.sight.host
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
@@ -174,17 +180,26 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     said = await publish(app, record, status, report.events(subject, result, findings))
     if fenced(result):
         await look_again(app)
-    _count(app, result, findings)
+    _count(app, record, subject, result, findings[Condition.READY])
     _rest(app, record, result, disrupting=disrupting)
     delay = _delay(app, record, prepared.pace, result)
     return _next(app, record, prepared.pace, delay, said=said)
 
 
-def _count(app: App, result: Visit, findings: verdicts.Findings) -> None:
-    app.metrics.visits.labels(str(findings[Condition.READY].reason)).inc()
-    for outcome in result.outcomes.values():
-        if outcome.applied:
-            app.metrics.steps.labels(outcome.name).inc(len(outcome.applied))
+def _count(app: App, record: Record, subject: Subject, visit: Visit, ready: Finding) -> None:
+    metrics, applied = app.metrics, {o.name: len(o.applied) for o in visit.outcomes.values()}
+    if ready.verdict is Verdict.TRUE:
+        record.memory.success = record.memory.contact
+    metrics.steps_taken(applied)
+    metrics.drifted(drift.detected(subject, visit), drift.corrected(subject, visit))
+    _ended(app, subject, str(ready.reason), worked=any(applied.values()))
+
+
+def _ended(app: App, subject: Subject, reason: str, *, worked: bool = False) -> None:
+    """Count the visit and log it: at INFO where it changed something, or the verdict turned."""
+    app.metrics.visits.labels(reason).inc()
+    before = {c["type"]: c["reason"] for c in subject.status.get("conditions", ())}
+    logs.visited(log, reason, news=worked or before.get(Condition.READY) != reason)
 
 
 def _rest(app: App, record: Record, result: Visit, *, disrupting: bool) -> None:

@@ -23,6 +23,7 @@ from kaitu.controller.arrivals import seen
 from kaitu.controller.health import Health
 from kaitu.controller.informer import watch
 from kaitu.controller.metrics import Metrics
+from kaitu.core.redaction import Redactor
 from kaitu.engine.slots import Slots
 from kaitu.remote.pool import Pool
 
@@ -44,15 +45,18 @@ class Options:
     http: str
 
 
-async def run(options: Options) -> int:
-    """Run until a signal or the loss of leadership; the exit code."""
+async def run(options: Options, redactor: Redactor) -> int:
+    """Run until a signal or the loss of leadership; the exit code.
+
+    ``redactor`` is told of every secret value, and cuts it out of the log.
+    """
     stop = asyncio.Event()
     _on_signals(stop)
     metrics, health = Metrics(), Health()
     server = await _serve(options, metrics, health)
     api = await Api.connect()
     try:
-        return await _lead(options, api, metrics, health, stop)
+        return await _lead(options, api, metrics, health, stop, redactor)
     finally:
         await api.close()
         if server:
@@ -74,7 +78,12 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 async def _lead(
-    options: Options, api: Api, metrics: Metrics, health: Health, stop: asyncio.Event
+    options: Options,
+    api: Api,
+    metrics: Metrics,
+    health: Health,
+    stop: asyncio.Event,
+    redactor: Redactor,
 ) -> int:
     """Wait for the lease; then work until stopped or no longer leading."""
     namespace = options.lease_namespace or api.default_namespace()
@@ -85,7 +94,7 @@ async def _lead(
         if not await _unless(stop, leader.acquire()):
             return 0
         async with _renewing(leader):
-            app = await _app(options, api, leader, namespace, metrics)
+            app = await _app(options, api, leader, namespace, metrics, redactor)
             return await _work(app, health, stop)
     finally:
         await leader.release()
@@ -134,7 +143,12 @@ async def _unless(stop: asyncio.Event, wanted: Any) -> bool:
 
 
 async def _app(
-    options: Options, api: Api, leader: Leader, namespace: str, metrics: Metrics
+    options: Options,
+    api: Api,
+    leader: Leader,
+    namespace: str,
+    metrics: Metrics,
+    redactor: Redactor,
 ) -> App:
     installation = Installation(api, namespace)
     writer = Writer(
@@ -146,9 +160,9 @@ async def _app(
         leader=leader,
         writer=writer,
         policy=options.policy,
-        references=References(api),
+        references=References(api, learn=redactor.learn),
         known_hosts=KnownHosts(api),
-        pool=Pool(),
+        pool=Pool(observer=metrics),
         events=Recorder(api),
         metrics=metrics,
         slots=Slots(lambda: options.policy.max_disrupted),

@@ -14,7 +14,7 @@ FLAPS_ALLOWED: Final = 4
 class Memory:
     """Failures in a row, the last finished visit and how often the node came and went.
 
-    Times are the monotonic clock's, in seconds.
+    Times are the monotonic clock's, in seconds, where nothing else is said.
     """
 
     streak: int = 0  # failed visits in a row
@@ -24,6 +24,8 @@ class Memory:
     good: int = 0  # trusted visits in a row
     fresh_until: float = 0.0
     host: HostFacts | None = None  # figures of the last trusted visit, for metrics
+    contact: float = 0.0  # when that was, Unix time; 0: not known
+    success: float = 0.0  # when the node was last found Ready, Unix time; 0: not known
     losses: deque[float] = field(default_factory=lambda: deque(maxlen=FLAPS_ALLOWED + 1))
 
     def failed(self, now: float) -> None:

@@ -13,9 +13,10 @@ from kaitu.core.aspect import Answer
 from kaitu.core.command import CATALOGUE, Command, Done
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
-from kaitu.remote import dial, frame
+from kaitu.remote import dial, frame, observed
 from kaitu.remote.exec import Exec, Outcome
 from kaitu.remote.loader import BAD_SCRIPT, argv, payload
+from kaitu.remote.observed import NOBODY, Observer
 
 GRACE: Final = 10.0
 """Seconds that a command may take longer than the limit that the node itself sets for it."""
@@ -51,8 +52,13 @@ class Connection:
     """
 
     def __init__(
-        self, entered: Entered, user: str, enter: Callable[[], Awaitable[Entered]]
+        self,
+        entered: Entered,
+        user: str,
+        enter: Callable[[], Awaitable[Entered]],
+        observer: Observer = NOBODY,
     ) -> None:
+        self._observer = observer
         self._take(entered)
         self._enter = enter
         self._ended = self._aborted = False
@@ -123,6 +129,10 @@ class Connection:
             return await dial.dial_from(self._last_jump.ssh, self.address, ports)
 
     async def _answer(self, command: Command, guard: tuple[str, ...]) -> Any:
+        with observed.command(self._observer, command.script):
+            return await self._asked(command, guard)
+
+    async def _asked(self, command: Command, guard: tuple[str, ...]) -> Any:
         nonce = secrets.token_hex(16)
         line = argv(command, nonce, guard, sudo=self._sudo)
         async with self._turn:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.remote.connection import Connection
+from kaitu.remote.observed import NOBODY, Observer
 from kaitu.remote.ssh import PATIENCE, Patience, Target, connect
 from kaitu.remote.wire import Denied
 
@@ -31,8 +32,11 @@ class Pool:
     No connection lives longer than ``longest`` seconds; ``at_once`` logins happen at a time.
     """
 
-    def __init__(self, longest: float = LONGEST, at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self, longest: float = LONGEST, at_once: int = AT_ONCE, observer: Observer = NOBODY
+    ) -> None:
         self._longest = longest
+        self._observer = observer
         self._gate = asyncio.Semaphore(at_once)
         self._kept: dict[Hashable, _Kept] = {}
         self._closed = False
@@ -52,7 +56,7 @@ class Pool:
             kept.connection.reused = True
             return kept.connection
         self.forget(node)
-        connection = await connect(target, denied, patience, self._gate)
+        connection = await connect(target, denied, patience, self._gate, self._observer)
         self._keep(node, connection, target)
         return connection
 

@@ -10,6 +10,7 @@ import asyncssh
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.remote import observed
 from kaitu.remote.connection import Connection, Entered, Hop
 from kaitu.remote.login import (
     PATIENCE,
@@ -19,6 +20,7 @@ from kaitu.remote.login import (
     login,
     shown_key,
 )
+from kaitu.remote.observed import NOBODY, Observer
 from kaitu.remote.options import Target, options
 from kaitu.remote.tunnel import reach_through
 from kaitu.remote.wire import Denied, allowed, reach
@@ -46,6 +48,7 @@ async def connect(
     denied: Denied,
     patience: Patience = PATIENCE,
     gate: AbstractAsyncContextManager[object] = _OPEN_GATE,
+    observer: Observer = NOBODY,
 ) -> Connection:
     """Dial, verify the host key, log in, over each jump in turn; ``gate`` is held meanwhile, also
     when that is done anew.
@@ -55,9 +58,10 @@ async def connect(
 
     async def enter() -> Entered:
         async with gate:
-            return await _enter(target, denied, patience)
+            with observed.login(observer):
+                return await _enter(target, denied, patience)
 
-    return Connection(await enter(), target.user, enter)
+    return Connection(await enter(), target.user, enter, observer)
 
 
 async def learn(target: Target, denied: Denied, patience: Patience = PATIENCE) -> str:

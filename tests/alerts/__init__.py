@@ -1,0 +1,1 @@
+"""The alerts and dashboards of the chart, against the metrics that exist and their runbooks."""
