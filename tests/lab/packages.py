@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
-from lab.cache import locked, shared
+from lab.cache import locked, root, shared
 from lab.command import run
 from lab.steps import LabError, step
 
@@ -31,3 +33,24 @@ def _install(packages: list[str]) -> None:
         run("apt-get", "update", env=APT, timeout=600)
         argv = ("apt-get", "install", "-qy", "--no-install-recommends", *packages)
         run(*argv, env=APT, timeout=1800)
+
+
+def unpacked(package: str) -> Path:
+    """A Debian package unpacked into the cache: its programs, without a service that starts."""
+    folder = root() / "debian" / package
+    with locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            need("apt-get", package="apt")
+            need("dpkg-deb", package="dpkg")
+            _unpack(package, folder)
+    return folder
+
+
+def _unpack(package: str, folder: Path) -> None:
+    with step(f"fetching {package} from Debian", "10 s"), tempfile.TemporaryDirectory() as place:
+        if not run("apt-cache", "policy", package):
+            run("apt-get", "update", env=APT, timeout=600)
+        run("apt-get", "download", "-qq", package, cwd=Path(place), timeout=600)
+        part = folder.with_suffix(".part")
+        run("dpkg-deb", "-x", *map(str, Path(place).glob("*.deb")), str(part))
+        part.rename(folder)
