@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from integration.standing import Standing
+from lab.audit import accesses, denied
 from lab.cluster import Cluster, install_crds
 from lab.controlplane import ControlPlane
 from lab.node import Node
@@ -24,10 +25,13 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def plane(lab: Lab) -> ControlPlane:
-    """The API server with our CRDs."""
+def plane(lab: Lab) -> Iterator[ControlPlane]:
+    """The API server with our CRDs. Nothing that the operator asked for may have been denied."""
     install_crds(lab.control_plane)
-    return lab.control_plane
+    yield lab.control_plane
+    if lab.control_plane.audit_log:
+        refused = denied(accesses(lab.control_plane))
+        assert refused == set(), "the rights in manifests/base/rbac.yaml are too few"
 
 
 @pytest.fixture(scope="module")

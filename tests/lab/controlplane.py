@@ -60,9 +60,18 @@ class ControlPlane:
     def kubeconfig_for(self, user: str, groups: tuple[str, ...] = ()) -> Path:
         """A file with a token of this user, who may do only what RBAC gives."""
         own = self._only_own("users by any name")
+        return self._kubeconfig(user, own.tokens.issue(user, groups))
+
+    def kubeconfig_of_account(self, namespace: str, name: str) -> Path:
+        """The same with a token that the API server itself gives to a ServiceAccount's pods."""
+        token = self.kubectl("--namespace", namespace, "create", "token", name)
+        return self._kubeconfig(f"{namespace}_{name}", token.strip())
+
+    def _kubeconfig(self, user: str, token: str) -> Path:
+        own = self._only_own("a certificate to give on")
         path = self.state / f"{user.replace(':', '_')}.kubeconfig"
         path.touch(mode=0o600)
-        path.write_text(_kubeconfig(own.url, own.ca, own.tokens.issue(user, groups)))
+        path.write_text(_kubeconfig(own.url, own.ca, token))
         return path
 
     def kubectl(self, *args: str, input: str | None = None) -> str:  # noqa: A002

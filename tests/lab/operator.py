@@ -27,13 +27,23 @@ class Operator:
 
     @classmethod
     def start(
-        cls, plane: ControlPlane, log: Path, *arguments: str, level: str = "DEBUG"
+        cls,
+        plane: ControlPlane,
+        log: Path,
+        *arguments: str,
+        level: str = "DEBUG",
+        kubeconfig: Path | None = None,
     ) -> "Operator":
-        """Start it; whether it leads or waits is asked of its metrics."""
-        plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
+        """Start it; whether it leads or waits is asked of its metrics.
+
+        With the rights of manifests/base, unless a kubeconfig has others.
+        """
+        if kubeconfig is None:
+            plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
+            kubeconfig = plane.kubeconfig_for(ACCOUNT)
         http = f"127.0.0.1:{ports.free(1)[0]}"
         child = Child.start(
-            "env", f"KUBECONFIG={plane.kubeconfig_for(ACCOUNT)}",
+            "env", f"KUBECONFIG={kubeconfig}",
             f"PYTHONPATH={ROOT / 'operator'}",
             sys.executable, "-m", "kaitu.controller", "run", "--lease-namespace", "kaitu-system",
             "--http", http, "--log-level", level, *arguments, log=log,
