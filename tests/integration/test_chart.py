@@ -1,5 +1,6 @@
 """What the chart makes of values, and what it refuses, by the real Helm; no cluster is asked."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,10 @@ def test_wrong_values_are_refused_with_what_to_write(case):
     assert [words for words in case["says"] if words not in said] == [], said
 
 
+def test_an_old_cluster_is_refused():
+    assert "1.28.0" in refusal(*template("--kube-version", "1.28.0"))
+
+
 def test_all_that_is_wrong_is_said_at_once():
     said = refusal(
         *template(), values={"image": {"digest": "x"}, "watch": {"namespaces": ["A", "A"]}}
@@ -88,6 +93,19 @@ def test_the_pod_is_another_when_the_policy_is_another():
 
     assert checksum({}) == checksum({})
     assert checksum({"maxDisrupted": 2}) != checksum({})
+
+
+def test_dashboards_and_alerts_reach_the_cluster_as_they_are():
+    """Braces in them are for Grafana and Prometheus, not for Helm."""
+    full = {"enabled": True, "renderMode": "alwaysRender"}
+    values = {"monitoring": {"dashboards": {"enabled": True}, "prometheusRule": full}}
+    found = {name(one): one for one in rendered(values)}
+
+    for file in CHART.glob("files/dashboards/*.json"):
+        kept = found[f"ConfigMap/kaitu-operator-{file.stem}"]["data"][file.name]
+        assert json.loads(kept) == json.loads(file.read_text())
+    rules = found["PrometheusRule/kaitu-operator"]["spec"]
+    assert rules == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
 
 
 def test_the_base_is_what_the_chart_renders():

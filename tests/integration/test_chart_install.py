@@ -1,15 +1,17 @@
 """The chart on a real API server: valid, admitted, upgraded, rolled back and taken away."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from integration.pages import follow
 from integration.releases import OWNERSHIP, Release, released, restricted
 from lab import fleet, monitoring, programs
-from lab.chart import CHART, NAME, Values, helm, rendered
+from lab.chart import CHART, NAME, Values, helm, refusal, rendered
 from lab.cluster import Cluster, established
 from lab.command import Failed, attempt
 from lab.openapi import LOCATION, write_schemas
@@ -138,6 +140,16 @@ def test_crds_that_kubectl_applied_are_not_taken_over_unasked(plane):
         Release(cluster).install({})
 
 
+def test_a_second_operator_in_the_namespace_is_refused(release):
+    words = ("--namespace", release.cluster.namespace, "--values", "-")
+    login = ("--kubeconfig", str(release.cluster.kubeconfig))
+
+    said = refusal("install", "other", str(CHART), *words, *login)
+
+    assert f'release "{NAME}" in namespace {release.cluster.namespace}' in said
+    assert "upgrade that release, or choose another namespace" in said
+
+
 @pytest.mark.parametrize("version", ["helm", "helm3"])
 def test_an_upgrade_and_its_rollback_and_the_end_touch_no_kaitunode(version, plane, tmp_path):
     cluster = Cluster.fresh(plane)
@@ -190,6 +202,20 @@ def test_the_notes_hold_a_kaitunode_that_the_server_takes(release):
 
     assert "kaitunode.fleet.kaitu.io/vps-1 created" in made
     assert "image.repository is not set" in said
+
+
+def test_the_page_about_installing(plane, tmp_path):
+    """Its commands, as they stand there; the release has the name that the page gives it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "helm").symlink_to(programs.program("helm"))
+    (tmp_path / "bin" / "kubectl").symlink_to(programs.kubectl())
+    (tmp_path / "charts").symlink_to(CHART.parent)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+
+    told = follow("how-to/install.md", tmp_path, {}, PATH=path, KUBECONFIG=str(plane.kubeconfig))
+
+    assert "STATUS: deployed" in told
+    assert "uninstalled" in told
 
 
 def test_with_namespaces_no_rights_on_the_cluster_are_needed(plane):

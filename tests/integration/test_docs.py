@@ -10,7 +10,7 @@ from lab.hand_over import hand_over
 from lab.run import Lab
 from lab.stage import Stage
 
-FOLLOWED = {"tutorials/first-ten-minutes.md"}
+FOLLOWED = {"how-to/install.md", "tutorials/first-ten-minutes.md"}
 
 
 def test_no_page_with_commands_is_left_out() -> None:
