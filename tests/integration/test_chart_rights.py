@@ -63,16 +63,16 @@ def work(fleet_of: Cluster, node: Node, user: str, offset: int) -> None:
     fleet.wait_ready(fleet_of, FIRST)
     fleet_of.apply(resource(SECOND, node))
     fleet.wait(fleet_of, SECOND, lambda s: s.says("InSync", "False", "OwnedByAnother"), 90, "twin")
-    asyncio.run(collide(fleet_of, node, user, offset))
+    asyncio.run(collide(fleet_of, user, offset))
     fleet_of.kubectl("delete", "kaitunode", FIRST, SECOND, "--timeout=120s")
 
 
-async def collide(fleet_of: Cluster, node: Node, user: str, offset: int) -> None:
+async def collide(fleet_of: Cluster, user: str, offset: int) -> None:
     """Edit until a status was written on an older state, and the operator read the newest."""
     path = f"/apis/{fleet.API}/namespaces/{fleet_of.namespace}/kaitunodes/{FIRST}"
     async with connected(fleet_of.kubeconfig) as api:
         for turn in range(100):
-            node.run(f"sysctl -qw {CC}=reno")
+            await api.patch(path, {"spec": {"interval": f"{2 + turn % 2}s"}})
             for number in range(200):
                 with suppress(ApiError):
                     annotations = {"example.com/edit": f"{turn}.{number}"}

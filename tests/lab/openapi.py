@@ -5,7 +5,7 @@ Strict: a field that the server would drop in silence is an error.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,16 @@ Schema = dict[str, Any]
 _ANY_OF_BOTH = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 
 
-def write_schemas(plane: ControlPlane, folder: Path) -> None:
-    """One file for each kind that the server serves now."""
+def write_schemas(plane: ControlPlane, folder: Path, kinds: Container[str]) -> None:
+    """A file for each of these kinds that the server serves now."""
     definitions = json.loads(plane.kubectl("get", "--raw", "/openapi/v2"))["definitions"]
     strict = {name: _strict(name, one) for name, one in definitions.items()}
     for name, one in definitions.items():
         for kind in one.get(KINDS, ()):
-            file = f"{kind['group']}_{kind['version']}_{kind['kind'].lower()}.json"
-            (folder / file).write_text(json.dumps(_whole(name, strict)))
+            if kind["kind"] in kinds:
+                first = kind["group"] or kind["version"]  # as kubeconform has it for v1
+                file = f"{first}_{kind['version']}_{kind['kind'].lower()}.json"
+                (folder / file).write_text(json.dumps(_whole(name, strict)))
 
 
 def _whole(name: str, definitions: dict[str, Schema]) -> Schema:
@@ -43,20 +45,18 @@ def _whole(name: str, definitions: dict[str, Schema]) -> Schema:
 def _strict(name: str, node: Any) -> Any:
     if name.endswith(("api.resource.Quantity", "util.intstr.IntOrString")):
         return _ANY_OF_BOTH
-    if isinstance(node, list):
-        return [_strict("", one) for one in node]
     if not isinstance(node, dict):
         return node
-    made = {key: _strict("", one) for key, one in _plain(node)}
+    made = {key: _part(key, one) for key, one in node.items() if key != "format"}
+    if node.get("x-kubernetes-int-or-string"):
+        made.pop("type", None)
     if "properties" in node and "x-kubernetes-preserve-unknown-fields" not in node:
         made.setdefault("additionalProperties", False)
     return made
 
 
-def _plain(node: Schema) -> Iterator[tuple[str, Any]]:
-    """Without the formats that only an API server knows."""
-    for key, one in node.items():
-        if key == "type" and node.get("x-kubernetes-int-or-string"):
-            continue
-        if key != "format" or isinstance(one, dict):
-            yield key, one
+def _part(key: str, value: Any) -> Any:
+    """What is below a keyword: names are no keywords, whatever they are."""
+    if key == "properties":
+        return {name: _strict("", one) for name, one in value.items()}
+    return _strict("", value) if key in ("items", "additionalProperties") else value
