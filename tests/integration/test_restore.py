@@ -1,5 +1,6 @@
 """A release that fails: what ran before comes back, by the node itself; the new one is held."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,6 +184,45 @@ def test_a_release_that_is_killed_at_its_gate_still_comes_back(
 
     assert_held(found, Reason.GATE_FAILED, "runs again")
     before.assert_back(node, touched={"k2-sidecar"})
+
+
+def test_a_release_during_which_docker_dies_each_time_has_failed(
+    visitor: Visitor, node: Node, before: Sight
+) -> None:
+    for _ in range(3):
+        until_phase(visitor, "gate", compose=sick("hog"), env=ENV)
+        node.run("systemctl restart docker")
+        idle(node)
+        node.run(f"touch -d '1 hour ago' {STATE}/job/result.*")
+
+    found = visitor.settle(compose=sick("hog"), env=ENV)
+
+    assert_held(found, Reason.UP_FAILED, "each of the three times")
+    assert "runs again" in compose(found).message
+    before.assert_back(node, touched=STACK)
+
+
+@pytest.fixture
+def small_disk(visitor: Visitor, node: Node) -> Iterator[str]:
+    """The operator's directory on a file system of its own, of one megabyte."""
+    copy = f"cp -a {STATE} /run/kaitu-copy && mount -t tmpfs -o size=1m,mode=700 none {STATE}"
+    node.run(f"{copy} && cp -a /run/kaitu-copy/. {STATE}")
+    yield f"cat /dev/zero >{STATE}/full"
+    node.run(f"umount -l {STATE} && rm -r /run/kaitu-copy")
+
+
+def test_a_disk_that_is_full_when_the_release_fails(
+    visitor: Visitor, node: Node, before: Sight, small_disk: str
+) -> None:
+    until_phase(visitor, "gate", compose=sick("full"), env=ENV)
+    node.run(small_disk, check=False)
+    idle(node)
+
+    before.assert_back(node, touched={"k2-sidecar"})
+    assert " EGATE k2-sidecar restored " in node.read(f"{STATE}/held")
+    node.run(f"rm {STATE}/full")
+    found = visitor.settle(compose=sick("full"), env=ENV)
+    assert_held(found, Reason.GATE_FAILED, "runs again")
 
 
 def test_hold_leaves_all_as_it_is(visitor: Visitor, node: Node, before: Sight) -> None:

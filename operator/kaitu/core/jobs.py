@@ -21,6 +21,10 @@ ENDINGS: Final[dict[str, tuple[Reason, str]]] = {
     "EGATE": (Reason.GATE_FAILED, "{it} did not get healthy; what waits for it runs as before"),
     "EKILLED": (Reason.INTERRUPTED, "the last job ended without a result; it is started again"),
     "EUP": (Reason.UP_FAILED, "compose could not start the release: {it}"),
+    "EWORN": (
+        Reason.UP_FAILED,
+        "Docker, the job or the node was gone each of the three times that the release went in",
+    ),
     "EVERIFY": (Reason.VERIFY_FAILED, "{it} does not run as the release says"),
     "EREPAIR": (Reason.NOT_RUNNING, "{it} ran before, and could not be started again"),
     "EDOCKER": (Reason.UNOBSERVED, "Docker fell silent during the job"),

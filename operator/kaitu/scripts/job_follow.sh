@@ -111,8 +111,10 @@ fail() {
 }
 
 set_held() { # set_held WORDS due|restored|failed|kept|none
+    free_room
     held=$1
     kept held "$held $2 $base"
+    rm -f "$job/swaps"
 }
 
 bring_back() { # file, managed lines and images of before, together
@@ -149,6 +151,7 @@ old_release() { # up with it, by the same gate
 }
 
 keep_record() {
+    free_room
     cat "$job/docker-compose.yml" >"$KAITU_STATE/.new.verified" &&
         mv -f "$KAITU_STATE/.new.verified" "$KAITU_STATE/verified.yml" || finish ENOSPC "$KAITU_STATE"
     kept record "$key $version $file_sha $sealed

@@ -89,7 +89,7 @@ note_moved() {
         return 0
     fi
     jot moved "$key $name" || finish ENOSPC "$job"
-    rm -f "$job/result.up" # how an earlier change ended says nothing of this one
+    rm -f "$job/result.up" "$job/swaps" # how an earlier change ended says nothing of this one
 }
 
 held_key() {

@@ -27,14 +27,52 @@ swap() { # under the lock; a mark before the first byte says that it has begun
     env_recover
     env_copy
     save_before
+    set_aside
     jot joined "$(cat "$job/joined") $(echo $services)" || finish ENOSPC "$job"
     jot pending "$key" || finish ENOSPC "$job"
+    jot swaps "$key $sealed $(($(swaps) + 1))" || finish ENOSPC "$job"
     rm -f "$KAITU_STATE/held"
     write_env merge_env "$job/env.want"
     write_compose "$job/docker-compose.yml"
     printf '%s\n' "$next" | tag_all || finish EDOCKER
     rm -f "$job/tags"
     unlock
+}
+
+# What fills a disk may be the release itself, and the way back has files to write. So room for them is
+# taken before the swap, on each of the two file systems, and given back when the end is written.
+set_aside() {
+    free_room
+    room=$(($(cat ./.env "$job/docker-compose.yml" ./docker-compose.yml | wc -c) * 2 + 131072))
+    take_room "$job"
+    [ "$(stat -c %d .)" = "$(stat -c %d "$job")" ] || take_room .
+}
+
+take_room() { # take_room DIRECTORY
+    spare=$(mktemp "$1/$SPARE.XXXXXXXX") || finish EWRITE "$1"
+    complaint=$(dd if=/dev/urandom of="$spare" bs=4096 count=$((room / 4096)) conv=notrunc,fsync 2>&1) &&
+        return 0
+    free_room
+    refuse "$complaint"
+}
+SPARE=.kaitu-spare
+
+free_room() {
+    rm -f "$job/$SPARE".* "$directory/$SPARE".*
+}
+
+swaps() { # how often this input was put in place since its end was last known
+    begun_key='' begun_mac='' begun=0
+    [ ! -s "$job/swaps" ] || read -r begun_key begun_mac begun <"$job/swaps"
+    [ "$begun_key $begun_mac" = "$key $sealed" ] || begun=0
+    echo "$begun"
+}
+
+# Docker may well fall silent, or the node reboot, while a release goes in. Where that happens each time,
+# it is the release that does it.
+worn_out() {
+    if verified_before && [ ! -s "$job/moved" ]; then return 1; fi
+    [ "$(swaps)" -ge 3 ]
 }
 
 save_before() {
@@ -97,7 +135,7 @@ put_back() {
 }
 
 forget_before() { # the end is known: what was begun is over
-    rm -f "$job/pending" "$job/moved" "$job/next"
+    rm -f "$job/pending" "$job/swaps" "$job/moved" "$job/next"
     rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
     flushed "$job"
 }

@@ -68,6 +68,7 @@ job_deploy() {
 go_up() {
     images_ready
     watch_docker
+    ! worn_out || fail EWORN
     swap
     pass_gate
     stop_leavers

@@ -1,0 +1,61 @@
+"""How a job ends that cannot come to an end as it should: no try is begun for ever."""
+
+from dataclasses import dataclass
+
+from safety.test_job_calls import DOCKER, REAL, Ran, job
+from scripts.run import Node, toolbox
+
+OLD = b"services: {k2-sidecar: {image: img0}}\n"
+HOGS = """
+[ ! -e ROOT/hogs ] || ! grep -q img1 ROOT/app/docker-compose.yml || case $* in
+compose*' up '*' --wait '*) : >ROOT/silent; exit 1 ;;
+esac
+[ ! -e ROOT/silent ] || exit 1
+"""
+
+
+@dataclass
+class Hogged:
+    """A node on which Docker falls silent as soon as the new release goes in."""
+
+    node: Node
+
+    def up(self) -> Ran:
+        """The job on a node that has come to itself again."""
+        (self.node.root / "silent").unlink(missing_ok=True)
+        return job(self.node, "up")
+
+    @property
+    def held(self) -> list[str]:
+        file = self.node.state / "held"
+        return file.read_text().split()[2:5] if file.exists() else []
+
+
+def hogged(dash: Node, *, verified: bool = False) -> Hogged:
+    docker = (HOGS + DOCKER).replace("ROOT", str(dash.root))
+    node = toolbox(dash, **REAL, grep='exec REAL "$@"', docker=docker, sleep="exec REAL 0.1")
+    if verified:
+        assert job(node, "up").result[2] == "OK"
+    (dash.app / "docker-compose.yml").write_bytes(OLD)
+    (dash.root / "hogs").touch()
+    return Hogged(node)
+
+
+def test_a_release_that_silences_docker_each_time_has_failed(dash: Node) -> None:
+    node = hogged(dash)
+    for _ in range(3):
+        assert node.up().result[2] == "EDOCKER"
+        assert not node.held
+
+    assert node.up().result[2] == "EWORN"
+
+    assert node.held == ["EWORN", "-", "restored"]
+    assert (dash.app / "docker-compose.yml").read_bytes() == OLD
+
+
+def test_what_was_verified_before_is_tried_for_ever(dash: Node) -> None:
+    node = hogged(dash, verified=True)
+    for _ in range(5):
+        (dash.app / "docker-compose.yml").write_bytes(OLD)
+        assert node.up().result[2] == "EDOCKER"
+    assert not node.held
