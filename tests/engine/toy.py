@@ -41,6 +41,7 @@ def aspect(
     *,
     refused: bool = False,
     whole: bool = False,
+    finishes: bool = False,
 ) -> Aspect[Any, Any, Any]:
     def want(section: Number, _: Desired) -> Number:
         if refused:
@@ -55,7 +56,7 @@ def aspect(
             return ()
         command = Command("put_file", (name, str(want.number)))
         text = f"set {name}: {have} -> {want.number}"
-        step = Step(text, command, disrupts, item=name, release=release)
+        step = Step(text, command, disrupts, item=name, release=release, finishes=finishes)
         at_once = replace(step, text=f"all of {name}", disrupts=Disrupts.SERVICES)
         return (replace(step, at_once=at_once, release="") if whole else step,)
 

@@ -173,6 +173,21 @@ def test_a_restore_that_is_cut_off_is_finished(
     before.assert_back(node, touched=STACK if how == "rebooted" else {"k2-sidecar"})
 
 
+def test_a_restore_is_finished_without_what_the_spec_names(
+    visitor: Visitor, node: Node, before: Sight
+) -> None:
+    until_phase(visitor, "restore", compose=sick("lost"), env=ENV)
+    node.run(KILL, check=False)
+    secret = {"secretKeyRef": {"name": "kaitu-env", "key": "level"}}
+    gone = {"vars": [{"name": "K2_LOG_LEVEL", "valueFrom": secret}]}
+
+    found = visitor.settle(compose={"version": "lost"}, env=gone)
+
+    assert compose(found).reason is Reason.REFERENCE_NOT_FOUND
+    before.assert_back(node, touched={"k2-sidecar"})
+    assert " restored " in node.read(f"{STATE}/held")
+
+
 def test_a_release_that_is_killed_at_its_gate_still_comes_back(
     visitor: Visitor, node: Node, before: Sight
 ) -> None:

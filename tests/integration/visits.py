@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kaitu.api.node import ASPECTS, validate
+from kaitu.api.resolve import references
 from kaitu.core.desired import NOTHING_ASKED, Desired, Requests
+from kaitu.core.errors import KaituError
 from kaitu.core.outcome import Outcome
+from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import HealthSpec
 from kaitu.engine import schedule
@@ -67,7 +70,7 @@ class Visitor:
 
 
 def desired(node: Node, sections: dict[str, Any], requests: Requests = NOTHING_ASKED) -> Desired:
-    """As from a KaituNode with these sections."""
+    """As from a KaituNode with these sections, in a namespace without any Secret or ConfigMap."""
     connection = {
         "host": node.address,
         "port": node.port,
@@ -77,7 +80,10 @@ def desired(node: Node, sections: dict[str, Any], requests: Requests = NOTHING_A
     }
     spec = validate({"connection": connection, **sections})
     present = {"health": HealthSpec(), **spec.sections}
-    return Desired("fleet", "node-1", present, {}, FOLDER, requests=requests)
+    gone = {
+        one: KaituError(Reason.REFERENCE_NOT_FOUND, f"{one} is gone") for one in references(spec)
+    }
+    return Desired("fleet", "node-1", present, gone, FOLDER, requests=requests)
 
 
 def orders(adopt: bool, limit: int) -> Orders:

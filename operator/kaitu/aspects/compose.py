@@ -27,6 +27,7 @@ from kaitu.core.release import Update, parse_releases
 from kaitu.core.secrets import Secret
 from kaitu.core.sections import ComposeSpec
 from kaitu.core.text import canonical, digest
+from kaitu.core.unfinished import UNFINISHED
 
 
 def want(section: ComposeSpec, desired: Desired) -> ComposeWant:
@@ -108,10 +109,12 @@ def parse(answers: Answers, reads: Mapping[str, Any]) -> ComposeFacts:
 
 def plan(want: ComposeWant, facts: ComposeFacts) -> Plan:
     """At most one job; the files alone where the node's secret is missing."""
-    if moves.occupied(want, facts) or facts.env is None or _obstacle(want, facts):
+    if moves.occupied(want, facts) or _obstacle(want, facts):
         return ()
     if moves.restore_due(facts):
-        return moves.restore(want, facts)
+        return moves.restore(want.directory, facts)
+    if facts.env is None:
+        return ()
     if not facts.env.protected_present:
         return files(want, facts, facts.env)
     if _stuck(want, facts):
@@ -234,4 +237,5 @@ ASPECT: Final = Aspect(
     report=report,
     reads=("env",),
     foresight=FORESIGHT,
+    remains=UNFINISHED,
 )

@@ -81,6 +81,7 @@ class Aspect(Generic[Section, Want, Facts]):
     functions need. ``parse`` gets the answers and the facts of the aspects in ``reads``, and
     raises ``UnparsableError`` rather than guess. ``report`` gives top-level keys of the status;
     its ``findings`` are lists of ``{signature, evidence}``, joined over all aspects.
+    ``remains`` is what is still looked at and finished where the section cannot be resolved.
     An aspect that only watches says ``writes=False``; one whose steps move more than they say has
     ``foresight``.
     """
@@ -95,3 +96,4 @@ class Aspect(Generic[Section, Want, Facts]):
     reads: tuple[str, ...] = ()
     writes: bool = True
     foresight: Foresight[Want, Facts] | None = None
+    remains: "Aspect[Section, Any, Facts] | None" = None

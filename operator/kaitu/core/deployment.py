@@ -106,3 +106,9 @@ def job(want: ComposeWant, kind: str, named: tuple[str, ...] = ()) -> Command:
     data = want.content + want.lines
     lists = (*gate, "--", *rest, "--", *pins)
     return Command("start_job", (*words, *map(str, numbers), *asks, *lists), data)
+
+
+def restoring(directory: str) -> Command:
+    """The job that brings back what ran before; what that is, and its gate, the node has kept."""
+    words = ("restore", "-", "-", directory, digest(b""), *"00101", "restore", "-", "0", "-")
+    return Command("start_job", (*words, "--", "--"))

@@ -6,7 +6,7 @@ from typing import Final
 from kaitu.core import jobs
 from kaitu.core.composefile import FILE
 from kaitu.core.containers import Container
-from kaitu.core.deployment import ComposeFacts, ComposeWant, job
+from kaitu.core.deployment import ComposeFacts, ComposeWant, job, restoring
 from kaitu.core.facts import EnvFacts
 from kaitu.core.plan import Disrupts, Plan, Step
 from kaitu.core.text import MOST_SHOWN, digest, one_line
@@ -79,11 +79,12 @@ def _runs_as_written(want: ComposeWant, facts: ComposeFacts) -> bool:
     )
 
 
-def restore(want: ComposeWant, facts: ComposeFacts) -> Plan:
-    if jobs.resting(facts.releases.result("restore", want.key)):
+def restore(directory: str, facts: ComposeFacts) -> Plan:
+    """The node knows all that it takes: nothing of what is wanted now is asked for."""
+    if jobs.resting(facts.releases.results.get("restore")):
         return ()
-    text = "bring back what ran before the release that failed"
-    return (Step(text, job(want, "restore"), Disrupts.SERVICES, item="release"),)
+    text, command = "bring back what ran before the release that failed", restoring(directory)
+    return (Step(text, command, Disrupts.SERVICES, item="release", finishes=True),)
 
 
 def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan:

@@ -48,6 +48,7 @@ class Step:
     release: str = ""  # key of a release that was never verified on this node and is started now
     services: tuple[Touched, ...] | None = None
     at_once: "Step | None" = None
+    finishes: bool = False  # what was begun, from what the node knows: no other section is needed
 
     @property
     def foretold(self) -> str:

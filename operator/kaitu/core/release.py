@@ -115,6 +115,8 @@ class Releases:
     def result(self, kind: str, key: str) -> Result | None:
         """How the last job of this kind ended, if it was about the same input."""
         found = self.results.get(kind)
+        if kind == "restore":  # it has no input
+            return found
         return found if found and found.key == key and found.env_same else None
 
 

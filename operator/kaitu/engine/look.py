@@ -22,6 +22,7 @@ class Managed:
     aspect: Aspect[Any, Any, Any]
     want: Any | KaituError
     mode: Mode = Mode.ENFORCE
+    remains: "Managed | None" = None
 
     @property
     def name(self) -> str:
@@ -30,6 +31,11 @@ class Managed:
     @property
     def refused(self) -> KaituError | None:
         return self.want if isinstance(self.want, KaituError) else None
+
+    @property
+    def seen(self) -> "Managed | None":
+        """What is looked at: the aspect, or what remains of it; None where that is nothing."""
+        return self.remains if self.refused else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Sight:
     facts: Mapping[str, Any]
 
     def plan(self, managed: Managed) -> Plan:
-        return managed.aspect.plan(managed.want, self.facts[managed.name])
+        one = managed.seen
+        return one.aspect.plan(one.want, self.facts[one.name]) if one else ()
 
     def problem(self, managed: Managed) -> Problem | None:
         return managed.aspect.problem(managed.want, self.facts[managed.name])
@@ -73,15 +80,17 @@ def _managed(aspect: Aspect[Any, Any, Any], desired: Desired) -> Managed:
     try:
         return Managed(aspect, aspect.want(section, desired), mode)
     except KaituError as error:
-        return Managed(aspect, error, mode)
+        left = aspect.remains
+        remains = Managed(left, left.want(section, desired), mode) if left else None
+        return Managed(aspect, error, mode, remains)
 
 
 async def look(managed: Sequence[Managed], desired: Desired, transport: Transport) -> Sight:
     """Probe once. Raises ``KaituError`` when the node cannot be reached or not be believed."""
     fragments: dict[str, bytes] = {"host": f"{desired.directory}\n".encode(), "docker": b""}
     dials: set[int] = set()
-    for one in managed:
-        if not one.refused:
+    for one in (each.seen for each in managed):
+        if one:
             wanted = one.aspect.probe(one.want)
             fragments.update(wanted.fragments)
             dials.update(wanted.dials)
@@ -94,8 +103,8 @@ async def look(managed: Sequence[Managed], desired: Desired, transport: Transpor
 
 def _sight(managed: Sequence[Managed], answers: Mapping[str, Answer]) -> Sight:
     facts: dict[str, Any] = {}
-    for one in managed:
-        if not one.refused:
+    for one in (each.seen for each in managed):
+        if one:
             read = {name: facts[name] for name in one.aspect.reads if name in facts}
             facts[one.name] = one.aspect.parse(answers, read)
     return Sight(parse_host(answers["host"]), parse_docker(answers["docker"]), facts)

@@ -111,7 +111,7 @@ async def visit(
     if claimed:  # what an owner may do shows only on a node that is owned
         sight = await look(managed, desired, transport)
     for one in managed:
-        work.drift[one.name] = () if one.refused else sight.plan(one)
+        work.drift[one.name] = sight.plan(one)
         stop = _blocked(one, managed, work) or _objected(objection, one, work)
         if stop:
             work.stopped[one.name] = stop
@@ -186,11 +186,12 @@ async def _attempt(command: Command, transport: Transport, orders: Orders) -> Pr
 
 
 def _blocked(one: Managed, managed: Sequence[Managed], work: _Work) -> Problem | None:
-    if one.refused:
+    begun = bool(work.drift[one.name]) and all(step.finishes for step in work.drift[one.name])
+    if one.refused and not (begun and one.mode is Mode.ENFORCE):
         return Problem(one.refused.reason, one.refused.message)
     refused = {other.name for other in managed if other.refused}
     for name in one.aspect.reads:
-        if name in work.stopped or name in refused:
+        if (name in work.stopped or name in refused) and not begun:
             return Problem(Reason.DEPENDENCY_NOT_READY, f"waits for {name}")
     if work.drift[one.name] and one.mode is Mode.OBSERVE:
         return Problem(Reason.DRIFT_OBSERVED, "mode Observe: nothing was written")
@@ -240,10 +241,11 @@ async def _ready(step: Step, orders: Orders) -> Problem | None:
 def _outcome(one: Managed, sight: Sight, work: _Work) -> Outcome:
     """The verdict on one aspect, from the last look and from what was done."""
     drift, applied = work.drift[one.name], work.applied.get(one.name, ())
-    if one.refused:
-        return Outcome(one.name, State.FAILED, one.refused.reason, one.refused.message)
     left = sight.plan(one)
-    busy = bool(getattr(sight.facts[one.name], "busy", False))
+    busy = bool(getattr(sight.facts.get(one.name), "busy", False))
+    if one.refused:
+        failed = one.refused.reason, one.refused.message
+        return Outcome(one.name, State.FAILED, *failed, drift, left, applied, busy)
     state, reason, message = _verdict(one, sight, work, left, busy=busy)
     report = one.aspect.report(one.want, sight.facts[one.name])
     return Outcome(one.name, state, reason, message, drift, left, applied, busy, report)

@@ -2,8 +2,8 @@
 # The swap of file, .env and tags, and the way back, for the job.
 #
 # What a restore needs is in the job's directory from before the first byte is changed until the end is
-# known: before.env, before.yml, before.images (written last: with it the three are whole) and joined,
-# the services of what was begun since. The first swap since the last good end writes it; later ones add names.
+# known: before.env, before.yml, before.images (written last: with it the three are whole), place (DIRECTORY
+# GATE-SECONDS GATE...) and joined, the services of what was begun since. The first swap since the last good end writes it; later ones add names.
 images_ready() { # nothing may be missing when the swap begins
     if [ "$(head -n 1 "$job/next")" = "$key $sealed" ]; then
         next=$(sed 1d "$job/next")
@@ -28,6 +28,7 @@ swap() { # under the lock; a mark before the first byte says that it has begun
     env_copy
     save_before
     set_aside
+    jot place "$directory $gate_seconds $gate" || finish ENOSPC "$job"
     jot joined "$(cat "$job/joined") $(echo $services)" || finish ENOSPC "$job"
     jot pending "$key" || finish ENOSPC "$job"
     jot swaps "$key $sealed $(($(swaps) + 1))" || finish ENOSPC "$job"
@@ -136,6 +137,6 @@ put_back() {
 
 forget_before() { # the end is known: what was begun is over
     rm -f "$job/pending" "$job/swaps" "$job/moved" "$job/next"
-    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
+    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined" "$job/place"
     flushed "$job"
 }

@@ -112,12 +112,13 @@ job_record() { # what runs is what is wanted already: remember it
     finish OK
 }
 
-job_restore() { # what an ended job has left to do
+job_restore() { # what an ended job has left to do; its files, its place and its gate are kept here
     phase prepare
     then=none
     [ ! -s "$KAITU_STATE/held" ] || read -r held_name held_seal code bad then base <"$KAITU_STATE/held"
     if [ "$then" != due ] || [ ! -s "$job/before.images" ]; then finish OK; fi
     held="$held_name $held_seal $code $bad"
+    [ ! -s "$job/place" ] || read -r directory gate_seconds gate <"$job/place"
     meet_docker
     bring_back
     finish OK
