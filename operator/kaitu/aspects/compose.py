@@ -94,7 +94,7 @@ def _variables(desired: Desired) -> Mapping[str, Secret] | None:
 def probe(want: ComposeWant) -> Probe:
     place = f"{want.directory}\n".encode()
     alone = {} if want.has_env else {"env": dotenv.question(want.directory, {})}
-    return Probe({"host": place, "docker": b"", "compose": place + want.lines, **alone})
+    return Probe({"host": place, "docker": place, "compose": place + want.lines, **alone})
 
 
 def parse(answers: Answers, reads: Mapping[str, Any]) -> ComposeFacts:

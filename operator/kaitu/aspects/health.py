@@ -78,7 +78,7 @@ def _written(
 
 def probe(want: HealthWant) -> Probe:
     place = f"{want.directory}\n".encode()
-    return Probe({"host": place, "docker": b""}, dials=want.ports)
+    return Probe({"host": place, "docker": place}, dials=want.ports)
 
 
 def parse(answers: Answers, reads: Mapping[str, Any]) -> HealthFacts:  # noqa: ARG001

@@ -32,7 +32,7 @@ def _want(section: ComposeSpec, desired: Desired) -> Place:
 
 def _probe(want: Place) -> Probe:
     place = f"{want.directory}\n".encode()
-    return Probe({"host": place, "docker": b"", "compose": place})
+    return Probe({"host": place, "docker": place, "compose": place})
 
 
 def _parse(answers: Answers, _: Mapping[str, Any]) -> ComposeFacts:

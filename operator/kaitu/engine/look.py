@@ -87,7 +87,8 @@ def _managed(aspect: Aspect[Any, Any, Any], desired: Desired) -> Managed:
 
 async def look(managed: Sequence[Managed], desired: Desired, transport: Transport) -> Sight:
     """Probe once. Raises ``KaituError`` when the node cannot be reached or not be believed."""
-    fragments: dict[str, bytes] = {"host": f"{desired.directory}\n".encode(), "docker": b""}
+    place = f"{desired.directory}\n".encode()
+    fragments: dict[str, bytes] = {"host": place, "docker": place}
     dials: set[int] = set()
     for one in (each.seen for each in managed):
         if one:

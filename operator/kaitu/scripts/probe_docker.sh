@@ -1,9 +1,11 @@
 # shellcheck shell=sh
-# Fragment docker: the daemon, and every container in one look. No data. Needs docker.sh.
+# Fragment docker: the daemon, and every container in one look. Data: the deployment directory. Needs
+# docker.sh.
 #
 # First line: engine missing|down|hung|ok VERSION COMPOSE, `-` for what is not known; then, if ok, one
-# JSON object per container, at most 200. Nothing of a container's environment is ever asked for.
+# JSON object per container, at most 200, those of the deployment before all others. Nothing of a container's environment is ever asked for.
 probe_docker() {
+    IFS= read -r directory || return 1
     if ! command -v docker >/dev/null; then
         printf 'engine\tmissing\t-\t-\n'
         return
@@ -42,12 +44,19 @@ docker_word() {
     printf %s "${1:--}" | tr -cd 'A-Za-z0-9.+~_-' | cut -c1-64
 }
 
+docker_ours() { # the containers of the deployment: made from its directory, or for a project of its name
+    for label in ".working_dir=$directory" "=${directory##*/}"; do
+        docker_do 10 ps -aq --no-trunc --filter "label=com.docker.compose.project$label" || return 1
+    done
+}
+
 # A container that goes away in between is no error: whoever is still there afterwards must have been
 # told of. Fails while the daemon starts or stops.
 docker_containers() {
     ids=$(docker_do 10 ps -aq --no-trunc) || return 1
+    [ "$(printf '%s\n' "$ids" | wc -l)" -le 200 ] || ids=$(docker_ours && printf '%s\n' "$ids") || return 1
     # shellcheck disable=SC2046 # ids are words
-    set -- $(printf '%s\n' "$ids" | head -n 200)
+    set -- $(printf '%s\n' "$ids" | awk '!known[$0]++' | head -n 200)
     [ $# -gt 0 ] || return 0
     if told=$(docker_do 10 inspect --type container --format "$docker_format" "$@"); then
         printf '%s\n' "$told"
