@@ -29,7 +29,7 @@ LEARNS = {
     "privateKeySecretRef": {"name": "key"},
     "hostKeyPolicy": "TrustOnFirstUse",
 }
-CHANGED = ChangedKey(OTHER_KEY.convert_to_public())
+CHANGED = ChangedKey(NEW)
 
 
 class ToyHosts:
@@ -160,6 +160,20 @@ def test_the_first_key_is_stored_and_pinned_for_the_login(monkeypatch):
 
     assert target.host_keys == (NEW,)
     assert hosts.line == NEW
+
+
+@pytest.mark.parametrize(("before", "trusted"), [(NEW, True), (OLD, False)])
+def test_a_node_whose_entry_was_lost_is_known_by_its_status(monkeypatch, before, trusted):
+    app, hosts, _ = trusting(None)
+    status = known(app).status
+    known(app).status = {**status, "connection": {"hostKeyFingerprint": fingerprint(before)}}
+
+    if trusted:
+        assert first_contact(monkeypatch, app)
+    else:
+        with pytest.raises(ChangedKey):
+            first_contact(monkeypatch, app)
+    assert hosts.line == (NEW if trusted else None)
 
 
 def test_without_a_store_nobody_logs_in(monkeypatch):

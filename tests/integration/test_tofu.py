@@ -146,6 +146,14 @@ def test_a_node_is_learned_reinstalled_and_accepted(
     annotate(namespace, "requestedAt", "3")
     fleet.wait_ready(namespace, "vps")
 
+    namespace.kubectl("delete", "configmap", KNOWN)  # what was lost is not learned of another
+    with fault(node, "hostkey"):
+        annotate(namespace, "requestedAt", "4")
+        stopped(namespace, node)
+    annotate(namespace, "requestedAt", "5")
+    fleet.wait_ready(namespace, "vps")
+    assert known(namespace)["data"] == {"vps": node.host_key}
+
 
 def test_nobody_logs_in_while_the_key_cannot_be_stored(
     namespace: Cluster, node: Node, start: Start

@@ -20,7 +20,13 @@ async def learned(app: App, record: Record, *, fresh: bool) -> tuple[str, ...]:
 
 
 async def keep(app: App, record: Record, line: str) -> None:
-    """Store the key of the first contact. Raises rather than let anybody log in without."""
+    """Store the key of the first contact. Raises rather than let anybody log in without.
+
+    Where there was a contact before, its entry was lost: then no other key is learned.
+    """
+    before = record.status.get("connection", {}).get("hostKeyFingerprint")
+    if before and before != fingerprint(line):
+        raise ChangedKey(line)
     await app.known_hosts.store(record.namespace, record.name, line, instead_of=None)
     log.info("%s/%s: learned host key %s", record.namespace, record.name, fingerprint(line))
 
@@ -52,8 +58,8 @@ def explained(record: Record, spec: NodeSpec, error: ChangedKey) -> KaituError:
     offered = fingerprint(error.offered)
     return KaituError(
         error.reason,
-        f"the host key is {offered}, which is not the one in ConfigMap {NAME}; not logged in. "
-        "If the node itself shows this fingerprint (ssh-keygen -l on its console), accept it: "
+        f"the host key is {offered}, not the one that was learned (ConfigMap {NAME}); "
+        "not logged in. If the node itself shows this fingerprint (ssh-keygen -l on its console), accept it: "
         f"kubectl -n {record.namespace} annotate --overwrite kaitunode {record.name}"
         f" {ACCEPT_HOST_KEY}={offered}",
     )

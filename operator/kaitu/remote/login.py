@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import asyncssh
 
+from kaitu.api.connection import fingerprint
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.remote.options import KEX, Target, host_key_algorithms, to_learn
@@ -71,10 +72,10 @@ class Line(Protocol):
 class ChangedKey(KaituError):
     """The host key is not pinned; ``offered`` is the key as a line, not proven to be its own."""
 
-    def __init__(self, offered: asyncssh.SSHKey) -> None:
-        said = f"the host key is {offered.get_fingerprint()}, which is not pinned; not logged in"
+    def __init__(self, offered: str) -> None:
+        said = f"the host key is {fingerprint(offered)}, which is not pinned; not logged in"
         super().__init__(Reason.HOST_KEY_CHANGED, said)
-        self.offered = line(offered)
+        self.offered = offered
 
 
 def line(key: asyncssh.SSHKey) -> str:
@@ -155,7 +156,7 @@ def _named(client: _Client, wire: Line) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - a hostile peer makes asyncssh raise anything
         reason = _reason(error, client, wire.heard)
         if client.unpinned and reason is Reason.HOST_KEY_CHANGED:
-            raise ChangedKey(client.unpinned) from None
+            raise ChangedKey(line(client.unpinned)) from None
         raise KaituError(reason, _SAYS[reason]) from None
 
 
