@@ -52,7 +52,7 @@ def frozen(app: App) -> bool:
     record = app.store.get(("default", "n9"))
     assert record is not None
     prepared: Any = type("Prepared", (), {"spec": type("Spec", (), {"adopt": False})})
-    said = orders(app, record, prepared, None).frozen()
+    said = orders(app, record, prepared, None, lambda: 60.0).frozen()
     assert app.figures()["kaitu_fleet_frozen"] == said
     return said
 
@@ -81,8 +81,8 @@ def test_a_bad_spec_says_nothing_of_the_observer(monkeypatch):
     assert not frozen(app)
 
 
-@pytest.mark.parametrize("change", [{"suspend": True}, {}])
-def test_suspended_and_deleted_nodes_do_not_count(monkeypatch, change):
+@pytest.mark.parametrize("change", [{"suspend": True}, {}, {"suspend": True, "interval": "x"}])
+def test_nodes_that_are_not_visited_do_not_count(monkeypatch, change):
     app = fleet(10)
     lose(app, monkeypatch, Reason.DIAL_TIMEOUT, 3)
     assert frozen(app)

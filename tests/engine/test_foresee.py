@@ -30,8 +30,8 @@ def seeing(ask=lambda *_: Command("foresee")):
     return replace(aspect(), foresight=Foresight(ask, tell))
 
 
-def observed(machine, one):
-    return run(machine, one, want=desired(number=Number(mode=Mode.OBSERVE)))
+def observed(machine, one, **allowed):
+    return run(machine, one, want=desired(number=Number(mode=Mode.OBSERVE)), **allowed)
 
 
 def test_a_plan_that_is_shown_tells_what_it_would_do():
@@ -91,3 +91,12 @@ def test_a_plan_is_an_event_once():
     assert planned({}) == ["set number: 0 -> 1 (k2v5 recreated)"]
     assert status["plan"]["steps"][0]["services"] == [{"name": "k2v5", "action": "recreated"}]
     assert planned(status) == []
+
+
+def test_a_node_that_does_not_answer_in_time_costs_the_prediction_alone():
+    found = observed(Machine(silent=True), seeing(), left=0.1)
+
+    one = outcome(found)
+    assert one.reason is Reason.DRIFT_OBSERVED
+    assert [step.services for step in one.left] == [None]
+    assert "the node did not answer in time" in one.message

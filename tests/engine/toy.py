@@ -3,6 +3,7 @@
 The machine is one number that the aspect wants to have; no SSH, no shell, no Docker is imitated.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -74,12 +75,16 @@ def aspect(
 
 @dataclass
 class Machine:
-    """Numbers by name; ``stubborn`` ones do not change, ``codes`` are answered instead of OK."""
+    """Numbers by name; ``stubborn`` ones do not change, ``codes`` are answered instead of OK.
+
+    When ``silent`` it answers no more than a probe.
+    """
 
     numbers: dict[str, int] = field(default_factory=lambda: {"number": 0})
     owner: str = "inst\tdefault/n1"
     docker: str = "engine\tok\t26.1.5\t2.26.1\n"
     stubborn: bool = False
+    silent: bool = False
     fails: Reason | None = None
     codes: dict[str, str] = field(default_factory=dict)
     wrote: list[Command] = field(default_factory=list)
@@ -96,6 +101,8 @@ class Machine:
 
     async def read(self, command: Command) -> dict[str, Answer]:
         self.reads.append(command)
+        if self.silent:
+            await asyncio.Event().wait()
         if self.fails:
             raise KaituError(self.fails, "the connection broke")
         return {command.script: Answer(0, str(self.numbers["number"]).encode())}
@@ -134,6 +141,7 @@ def orders(
     leads: bool = True,
     superseded: bool = False,
     frozen: Callable[[], bool] = lambda: False,
+    left: float = 60,
 ) -> Orders:
     async def announce(_: str) -> bool:
         return announced
@@ -146,6 +154,7 @@ def orders(
         announce=announce,
         superseded=lambda: superseded,
         frozen=frozen,
+        left=lambda: left,
     )
 
 

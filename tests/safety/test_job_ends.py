@@ -59,3 +59,23 @@ def test_what_was_verified_before_is_tried_for_ever(dash: Node) -> None:
         (dash.app / "docker-compose.yml").write_bytes(OLD)
         assert node.up().result[2] == "EDOCKER"
     assert not node.held
+
+
+# The gate's service of the new release is starting still when compose says that it has awaited it.
+STARTING = """
+case $*$(cat ROOT/app/docker-compose.yml) in
+'inspect '*State.Status*img1*) echo "running starting 0 always 0 sha256:aa img1" && exit ;;
+esac
+"""
+
+
+def test_a_gate_is_open_when_its_service_is_well_not_when_compose_says_so(dash: Node) -> None:
+    (dash.app / "docker-compose.yml").write_bytes(OLD)
+    docker = (STARTING + DOCKER).replace("ROOT", str(dash.root))
+    tools = {"docker": docker, "sleep": "exec REAL 0.1", "grep": 'exec REAL "$@"'}
+
+    ran = job(toolbox(dash, **REAL, **tools), "up")
+
+    assert ran.result[2] == "EGATE"
+    gate, restored, *_ = ran.ups
+    assert gate == restored, "what waits behind the gate was started"

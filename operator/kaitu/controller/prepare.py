@@ -1,7 +1,7 @@
 """Before a visit: the spec is validated, its references are resolved, the way is known."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -145,7 +145,9 @@ def claims(app: App, record: Record, spec: NodeSpec) -> Claims:
     return Claims(adopt=bool(spec.adopt), ids=frozenset(ids))
 
 
-def orders(app: App, record: Record, prepared: Prepared, announce: Any) -> Orders:
+def orders(
+    app: App, record: Record, prepared: Prepared, announce: Any, left: Callable[[], float]
+) -> Orders:
     return Orders(
         identity=identity(app, record),
         claims=claims(app, record, prepared.spec),
@@ -154,4 +156,5 @@ def orders(app: App, record: Record, prepared: Prepared, announce: Any) -> Order
         announce=announce,
         superseded=lambda: app.stopping or app.queue.pending(record.key),
         frozen=lambda: app.guard.frozen,
+        left=left,
     )

@@ -49,6 +49,7 @@ async def reconcile(app: App, key: Key) -> float | None:
     try:
         spec = validate(record.spec)
     except KaituError as error:
+        observer.forget(app, key)  # nobody visits it, whether it is to be suspended or not
         return await _failed(app, record, error, BLIND)
     kept = await keep_finalizer(app, record, spec)
     if spec.suspend:  # no visit will come that could make up for what was not written
@@ -71,12 +72,12 @@ async def _turn(app: App, record: Record, spec: NodeSpec) -> float:
     pace, connection = pace_of(spec), None
     late = Reason.OBSERVER_DEGRADED  # what a deadline means: so far, that we were slow
     try:
-        async with asyncio.timeout(pace.timeout):
+        async with asyncio.timeout(pace.timeout) as limit:
             prepared = await prepare(app, record, spec)
             late = Reason.DIAL_TIMEOUT
             connection = await session(app, record, prepared.target, pace)
             late = Reason.VISIT_DEADLINE
-            result = await _visit(app, record, prepared, connection)
+            result = await _visit(app, record, prepared, connection, limit)
     except ChangedKey as error:
         return await _changed(app, record, spec, error)
     except KaituError as error:
@@ -100,11 +101,16 @@ async def _changed(app: App, record: Record, spec: NodeSpec, error: ChangedKey) 
     return await _failed(app, record, explained(record, spec, error), pace_of(spec))
 
 
-async def _visit(app: App, record: Record, prepared: Prepared, transport: Transport) -> Visit:
+async def _visit(
+    app: App, record: Record, prepared: Prepared, transport: Transport, limit: asyncio.Timeout
+) -> Visit:
     async def announce(text: str) -> bool:
         return await announcement(app, record, text)
 
-    ours = orders(app, record, prepared, announce)
+    def left() -> float:
+        return (limit.when() or 0.0) - asyncio.get_running_loop().time()
+
+    ours = orders(app, record, prepared, announce, left)
     return await visit(prepared.managed, prepared.desired, transport, ours)
 
 

@@ -59,7 +59,8 @@ def explained(record: Record, spec: NodeSpec, error: ChangedKey) -> KaituError:
     return KaituError(
         error.reason,
         f"the host key is {offered}, not the one that was learned (ConfigMap {NAME}); "
-        "not logged in. If the node itself shows this fingerprint (ssh-keygen -l on its console), accept it: "
+        "not logged in. If the node itself shows this fingerprint (ssh-keygen -l on its console), "
+        "accept it: "
         f"kubectl -n {record.namespace} annotate --overwrite kaitunode {record.name}"
         f" {ACCEPT_HOST_KEY}={offered}",
     )

@@ -39,7 +39,8 @@ class Orders:
 
     ``may_write`` says whether this process still leads; ``announce`` publishes that disruptive
     work begins and says whether that reached the API; ``superseded`` says that the spec changed;
-    ``frozen`` says that so many nodes were lost at once that the observer is in doubt.
+    ``frozen`` says that so many nodes were lost at once that the observer is in doubt; ``left``
+    how many seconds the visit still has.
     """
 
     identity: admit.Identity
@@ -49,6 +50,7 @@ class Orders:
     announce: Callable[[str], Awaitable[bool]]
     superseded: Callable[[], bool]
     frozen: Callable[[], bool] = lambda: False
+    left: Callable[[], float] = lambda: 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ async def visit(
         sight = await look(managed, desired, transport)
     outcomes = {one.name: _outcome(one, sight, work) for one in managed}
     for one in managed:
-        outcomes[one.name] = await foresee(one, sight, outcomes[one.name], transport)
+        seconds = orders.left() / 2
+        outcomes[one.name] = await foresee(one, sight, outcomes[one.name], transport, seconds)
     return Visit(sight, outcomes, managed, work.interrupted)
 
 

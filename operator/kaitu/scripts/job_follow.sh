@@ -10,8 +10,8 @@ pass_gate() { # the gate services alone; while they are not well nothing else is
     [ -n "$gate" ] || return 0
     phase gate
     # shellcheck disable=SC2086 # names are words
-    up $((gate_seconds + 120)) --no-deps --wait --wait-timeout "$gate_seconds" $gate && return 0
-    docker_answers
+    up $((gate_seconds + 120)) --no-deps --wait --wait-timeout "$gate_seconds" $gate && assess $gate && return 0
+    docker_answers # compose ends well, too, when the time is up at the moment at which it looks
     # shellcheck disable=SC2086
     assess $gate && bad=${gate%% *}
     fail EGATE "$bad"
