@@ -160,6 +160,7 @@ async def broken(process: Process) -> None:
 
 HELP = b"Usage: kaitu [OPTIONS]\n" + CANARY
 NO_PASSWORD = b"sudo: a password is required\n"
+NO_UNSHARE = "timeout: failed to run command \u2018unshare\u2019: No such file or directory\n"
 ENDS = {
     "help text": (ends(0, HELP), Reason.PROBE_REJECTED),
     "nothing": (ends(0), Reason.PROBE_REJECTED),
@@ -185,6 +186,15 @@ ENDS = {
     "no timeout": (ends(1, b"", b"sudo: timeout: command not found\n"), Reason.TOOL_MISSING),
     "no timeout, dash": (ends(127, b"", b"sh: 1: timeout: not found\n"), Reason.TOOL_MISSING),
     "no sha256sum": (ends(86, b"", b"sh: 1: sha256sum: not found\n"), Reason.TOOL_MISSING),
+    "no unshare": (ends(127, b"", NO_UNSHARE.encode()), Reason.TOOL_MISSING),
+    "no unshare, busybox": (
+        ends(127, b"", b"timeout: can't execute 'unshare': No such file or directory\n"),
+        Reason.TOOL_MISSING,
+    ),
+    "no mounts": (
+        ends(1, b"", b"unshare: unshare failed: Operation not permitted\n"),
+        Reason.TOOL_CONTRACT,
+    ),
     "broken": (broken, Reason.CONNECTION_LOST),
     "no session": (None, Reason.CHANNEL_REFUSED),
 }

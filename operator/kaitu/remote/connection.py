@@ -23,8 +23,10 @@ GRACE: Final = 10.0
 
 _TOOL: Final = "dd|sha256sum|sh|sudo|timeout"
 _NO_TOOL: Final = re.compile(
-    rf"\b(?:({_TOOL}): (?:command )?not found|(?:not found|Unknown command): ({_TOOL})\b)"
+    rf"\b(?:({_TOOL}): (?:command )?not found|(?:not found|Unknown command): ({_TOOL})\b"
+    r"|timeout: (?:failed to run command|can't execute) \W+(unshare|sh)\W)"
 )
+_NO_MOUNTS: Final = re.compile(r"^unshare: ", re.MULTILINE)
 _NO_SUDO: Final = re.compile(
     r"^sudo(-rs)?: |is not in the sudoers file|is not allowed to (execute|run) ", re.MULTILINE
 )
@@ -192,9 +194,12 @@ def failure(outcome: Outcome, script: str) -> KaituError | None:
 def _refused(complaint: str) -> KaituError | None:
     """What the shell or sudo said before a line of ours ran."""
     if found := _NO_TOOL.search(complaint):
-        tool = found[1] or found[2]
+        tool = found[1] or found[2] or found[3]
         reason = Reason.NO_PRIVILEGE if tool == "sudo" else Reason.TOOL_MISSING
         return KaituError(reason, f"the node lacks {tool}")
+    if _NO_MOUNTS.search(complaint):
+        text = "unshare of the node gives a command no mounts of its own"
+        return KaituError(Reason.TOOL_CONTRACT, text)
     if _NO_SUDO.search(complaint):
         return KaituError(Reason.NO_PRIVILEGE, "sudo does not let the user run commands as root")
     return None
