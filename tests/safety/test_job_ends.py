@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from safety.test_job_calls import DOCKER, REAL, Ran, job
+from kaitu.core.text import digest
+from safety.test_job_calls import DOCKER, REAL, SECRET, Ran, job
 from scripts.run import Node, toolbox
 
 OLD = b"services: {k2-sidecar: {image: img0}}\n"
@@ -79,3 +80,15 @@ def test_a_gate_is_open_when_its_service_is_well_not_when_compose_says_so(dash: 
     assert ran.result[2] == "EGATE"
     gate, restored, *_ = ran.ups
     assert gate == restored, "what waits behind the gate was started"
+
+
+def test_what_a_killed_job_left_of_the_values_goes_when_the_next_one_starts(dash: Node) -> None:
+    """Even if that one does not come to begin, as its file arrives damaged."""
+    (dash.state / "job").mkdir(mode=0o700)
+    for name in ("env", "env.want", "more.env"):
+        (dash.state / "job" / name).write_bytes(SECRET)
+
+    assert job(dash, "pull", sha=digest(b"another")).result == ["EDIGEST"]
+
+    left = [path for path in dash.state.rglob("*") if path.is_file()]
+    assert [path.name for path in left if SECRET in path.read_bytes()] == []

@@ -210,11 +210,15 @@ def test_release_takes_what_is_marked_and_leaves_the_rest(node: Node) -> None:
     (node.app / ".env").write_bytes(OLD)
     (node.state / "job").mkdir()
     (node.state / "job/staged").write_bytes(OLD)
+    (node.state / "job/place").write_text(f"{node.app} 60 k2-sidecar\n")
+    (node.app / ".kaitu-spare.x").write_bytes(OLD)  # as a kill leaves them
+    (node.state / ".new.held").write_bytes(OLD)
     (node.state / "held").write_bytes(OLD)
     assert node.code(Command("release"), unshared=before) == "OK"
     assert sorted(p.name for p in cron.iterdir()) == ["kaitu-fifo", "kaitu-foreign", "kaitu-link"]
     assert list(sysctl.iterdir()) == []
     assert [p.name for p in node.state.iterdir()] == ["lock"]
+    assert [p.name for p in node.app.iterdir()] == [".env"]
     assert (node.app / ".env").read_bytes() == OLD
     assert node.code(Command("release"), unshared=before) == "SAME"
 

@@ -12,7 +12,7 @@ conclude() { # conclude CODE [DETAIL]: what `finish` is in the job. An end is a 
     [ -z "${timer:-}" ] || kill "$timer"
     tags_back
     free_room
-    rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml"
+    rm -f "$job/env" "$job/env.want" "$job/more.env" "$job/docker-compose.yml"
     last_result
     jot "result.$kind" "$key $sealed $1 ${2:--} $tries"
     exit 0

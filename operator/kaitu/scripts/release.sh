@@ -16,9 +16,12 @@ for place in /etc/cron.d /etc/sysctl.d; do
     done
     [ ! -d "$place" ] || flushed "$place"
 done
+if [ -s "$KAITU_STATE/job/place" ] && read -r where _ <"$KAITU_STATE/job/place"; then
+    rm -f "$where"/.kaitu-spare.*
+fi
 # The lock stays, for others may wait on it; the owner goes last, so that a cut release can be repeated.
 rm -rf "$KAITU_STATE/job" "$KAITU_STATE/record" "$KAITU_STATE/held" "$KAITU_STATE/env.journal" \
     "$KAITU_STATE/refreshed" "$KAITU_STATE/updates" "$KAITU_STATE/verified.yml" "$KAITU_STATE/mac.key" || finish EWRITE "$KAITU_STATE"
-rm -f "$KAITU_STATE/fence" "$KAITU_STATE/owner" || finish EWRITE "$KAITU_STATE"
+rm -f "$KAITU_STATE"/.new.* "$KAITU_STATE/fence" "$KAITU_STATE/owner" || finish EWRITE "$KAITU_STATE"
 flushed "$KAITU_STATE"
 finish OK

@@ -153,7 +153,8 @@ command exec 8>>"$KAITU_STATE/job.lock" || finish ELOCK
 take_turn || finish EBUSY job
 if [ ! -e "$job" ] && [ ! -L "$job" ]; then mkdir "$job" || finish EWRITE "$job"; fi
 into "$job"
-rm -f ./state ./stop ./quick ./late ./went
+# Of a job that was killed the values are here still.
+rm -f ./state ./stop ./quick ./late ./went ./env ./env.want ./more.env
 stage docker-compose.yml "$file_size" "$file_sha"
 stage env.want "$env_size"
 begin
