@@ -1,15 +1,13 @@
 """What a release costs: time over compose alone, and how long the front door is shut meanwhile."""
 
-import socket
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
 from lab import fleet
 from lab.cluster import Cluster
+from lab.door import knocking
 from lab.node import Node
 from lab.run import Lab
 from lab.stack import FOLDER, stack
@@ -81,30 +79,8 @@ def _by_us(cluster: Cluster, node: Node, tag: str, runs: list[float]) -> None:
 
 def _timed(node: Node, act: Callable[[], object]) -> tuple[float, float]:
     """Seconds that it took, and the longest time in which the port did not answer."""
-    with _watched(node) as longest:
+    with knocking(node, PORT) as door:
         began = time.monotonic()
         act()
         took = time.monotonic() - began
-    return took, longest[0]
-
-
-@contextmanager
-def _watched(node: Node) -> Iterator[list[float]]:
-    over, longest = threading.Event(), [0.0]
-
-    def watch() -> None:
-        last = time.monotonic()
-        while not over.wait(0.02):
-            try:
-                socket.create_connection((node.address, PORT), 0.5).close()
-                last = time.monotonic()
-            except OSError:
-                longest[0] = max(longest[0], time.monotonic() - last)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield longest
-    finally:
-        over.set()
-        thread.join()
+    return took, door.closed

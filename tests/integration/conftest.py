@@ -1,6 +1,7 @@
 """The lab's parts as fixtures; each comes to be when the first test asks for it."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -11,7 +12,7 @@ from lab.audit import accesses, denied
 from lab.cluster import Cluster, install_crds
 from lab.controlplane import ControlPlane
 from lab.node import Node
-from lab.operator import Operator
+from lab.operator import Operator, Start
 from lab.registry import Registry
 from lab.run import Lab
 
@@ -67,6 +68,37 @@ def registry(pushed: Registry) -> Iterator[Registry]:
     pushed.behave()
     yield pushed
     pushed.behave()
+
+
+@pytest.fixture(scope="module")
+def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
+    """An operator of the module's namespace."""
+    log = lab.state / f"operator-{cluster.namespace}.log"
+    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def start(lab: Lab, namespace: Cluster) -> Iterator[Start]:
+    """Start another operator of this test's namespace; all of them end with the test."""
+    with ExitStack() as ending:
+        count = iter(range(100))
+
+        def begin() -> Operator:
+            log = lab.state / f"{namespace.namespace}-{next(count)}.log"
+            operator = Operator.start(lab.control_plane, log, "--namespace", namespace.namespace)
+            ending.callback(_end, operator)
+            return operator
+
+        yield begin
+
+
+def _end(operator: Operator) -> None:
+    """Also of one that was stopped, or has ended."""
+    if operator.child.process.poll() is None:
+        operator.send(signal.SIGCONT)
+        operator.stop()
 
 
 @pytest.fixture(scope="module")

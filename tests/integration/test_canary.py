@@ -8,7 +8,7 @@ in each form. A leak is planted in each sink, in each form: one that is not foun
 import base64
 import json
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from lab.cluster import Cluster
 from lab.node import Node
 from lab.operator import Operator
 from lab.registry import Registry
-from lab.run import Lab
 from lab.stack import stack
 from lab.wait import until
 
@@ -68,16 +67,6 @@ def forms(canary: str) -> list[str]:
 
 def found(text: str) -> set[str]:
     return {form for canary in CANARIES for form in forms(canary) if form in text}
-
-
-@pytest.fixture(scope="module")
-def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
-    log = lab.state / f"operator-{cluster.namespace}.log"
-    running = Operator.start(
-        lab.control_plane, log, "--namespace", cluster.namespace, level="DEBUG"
-    )
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from integration.standing import Standing
-from integration.witness import Witness, knocking, witness
+from integration.witness import Witness, witness
+from lab.door import knocking
 from lab.stack import NEW_STACK, OLD_STACK, stack
 from lab.steps import say
 

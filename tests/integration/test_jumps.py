@@ -195,14 +195,6 @@ def test_a_kept_way_whose_jump_freezes_is_given_up_in_time(way: Way) -> None:
 # The operator
 
 
-@pytest.fixture(scope="module")
-def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
-    log = lab.state / f"operator-{cluster.namespace}.log"
-    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
-    yield running
-    running.stop()
-
-
 def test_the_operator_converges_it_and_names_the_jump_that_dies(
     way: Way, cluster: Cluster, operator: Operator
 ) -> None:

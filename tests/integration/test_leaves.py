@@ -16,17 +16,8 @@ from lab.cluster import CRDS, Cluster
 from lab.node import Node
 from lab.operator import Operator
 from lab.registry import Registry
-from lab.run import Lab
 
 ROWS: Rows = {**node.ROWS, **way.ROWS, **deployment.ROWS, **sections.ROWS}
-
-
-@pytest.fixture(scope="module")
-def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
-    log = lab.state / f"operator-{cluster.namespace}.log"
-    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -79,14 +79,6 @@ LIARS = {
 
 
 @pytest.fixture(scope="module")
-def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
-    log = lab.state / f"operator-{cluster.namespace}.log"
-    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
 def vps(cluster: Cluster, node: Node, operator: Operator, pushed: Registry) -> str:
     fleet.provision(node)
     cluster.apply(

@@ -1,7 +1,6 @@
 """The main job on a real node: a KaituNode is applied and the VPS follows; drift is mended."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +9,6 @@ from lab.cluster import Cluster
 from lab.node import Node
 from lab.operator import Operator
 from lab.registry import Registry
-from lab.run import Lab
 from lab.wait import until
 
 CC = "/proc/sys/net/ipv4/tcp_congestion_control"
@@ -22,14 +20,6 @@ ENV = {
         {"name": "K2_LOG_LEVEL", "value": "info"},
     ]
 }
-
-
-@pytest.fixture(scope="module")
-def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
-    log = lab.state / f"operator-{cluster.namespace}.log"
-    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

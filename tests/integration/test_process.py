@@ -3,8 +3,6 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -12,36 +10,12 @@ from lab import fleet
 from lab.audit import mark, writes
 from lab.cluster import Cluster
 from lab.node import Node
-from lab.operator import Operator
-from lab.run import Lab
+from lab.operator import Operator, Start
 from lab.wait import until
 
 CC = "net.ipv4.tcp_congestion_control"
 FILE = "/proc/sys/net/ipv4/tcp_congestion_control"
 SYSCTL = {"settings": [{"name": CC, "value": "bbr"}]}
-
-Start = Callable[[], Operator]
-
-
-@pytest.fixture
-def start(lab: Lab, namespace: Cluster) -> Iterator[Start]:
-    """Start another operator of this test's namespace; all of them end with the test."""
-    with ExitStack() as ending:
-        count = iter(range(100))
-
-        def begin() -> Operator:
-            log = lab.state / f"{namespace.namespace}-{next(count)}.log"
-            operator = Operator.start(lab.control_plane, log, "--namespace", namespace.namespace)
-            ending.callback(end, operator)
-            return operator
-
-        yield begin
-
-
-def end(operator: Operator) -> None:
-    if operator.child.process.poll() is None:
-        operator.send(signal.SIGCONT)
-        operator.stop()
 
 
 def leading(start: Start) -> Operator:

@@ -2,11 +2,8 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from kaitu.api.connection import fingerprint
 from lab import fleet
@@ -14,31 +11,13 @@ from lab.cluster import Cluster
 from lab.faults import fault
 from lab.fleet import Seen
 from lab.node import Node
-from lab.operator import Operator
-from lab.run import Lab
+from lab.operator import Operator, Start
 from lab.wait import until
 
 CC = "net.ipv4.tcp_congestion_control"
 SYSCTL = {"settings": [{"name": CC, "value": "bbr"}]}
 KNOWN = "kaitu-known-hosts"
 WRONG = "SHA256:" + "A" * 43
-
-Start = Callable[[], Operator]
-
-
-@pytest.fixture
-def start(lab: Lab, namespace: Cluster) -> Iterator[Start]:
-    """Start an operator of this test's namespace; all of them end with the test."""
-    with ExitStack() as ending:
-        count = iter(range(100))
-
-        def begin() -> Operator:
-            log = lab.state / f"{namespace.namespace}-{next(count)}.log"
-            operator = Operator.start(lab.control_plane, log, "--namespace", namespace.namespace)
-            ending.callback(operator.stop)
-            return operator
-
-        yield begin
 
 
 def resource(node: Node) -> dict[str, Any]:

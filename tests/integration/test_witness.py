@@ -2,7 +2,8 @@
 
 import pytest
 
-from integration.witness import knocking, witness
+from integration.witness import witness
+from lab.door import knocking
 from lab.fleet import provision
 from lab.node import Node
 from lab.registry import Registry

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,3 +84,7 @@ class Operator:
 
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
+
+
+Start = Callable[[], Operator]
+"""Starts another one."""

@@ -78,7 +78,7 @@ worn_out() {
 
 save_before() {
     [ ! -s "$job/pending" ] || { save_more && return; }
-    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined"
+    drop_before
     look docker-compose.yml
     images=$(running_images)
     if [ "$current" = absent ] || [ -z "$images" ]; then return 0; fi
@@ -137,6 +137,10 @@ put_back() {
 
 forget_before() { # the end is known: what was begun is over
     rm -f "$job/pending" "$job/swaps" "$job/moved" "$job/next"
-    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined" "$job/place"
+    drop_before
     flushed "$job"
+}
+
+drop_before() {
+    rm -f "$job/before.env" "$job/before.yml" "$job/before.images" "$job/joined" "$job/place"
 }
