@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integration.test_restore import assert_held, living
+from integration.restores import assert_held, living
 from integration.visits import Visitor, compose, release, variables
 from kaitu.core.desired import Requests
 from kaitu.core.outcome import State

@@ -17,7 +17,7 @@ LONG = {
     "test_faults.py": 260,
     "test_leaves.py": 240,
     "test_process.py": 230,
-    "test_restore.py": 240,
+    "test_restore.py": 320,
     "test_images.py": 240,
     "test_foresight.py": 220,
     "test_deploy.py": 200,
