@@ -92,3 +92,11 @@ def test_what_a_killed_job_left_of_the_values_goes_when_the_next_one_starts(dash
 
     left = [path for path in dash.state.rglob("*") if path.is_file()]
     assert [path.name for path in left if SECRET in path.read_bytes()] == []
+
+
+def test_a_restore_of_what_somebody_cleared_away_is_not_begun_for_ever(dash: Node) -> None:
+    (dash.state / "held").write_text("key seal EGATE k2v5 due key\n")
+
+    assert job(dash, "restore").result[2] == "OK"
+
+    assert (dash.state / "held").read_text() == "key seal EGATE k2v5 failed key\n"

@@ -31,12 +31,12 @@ swap() { # under the lock; a mark before the first byte says that it has begun
     jot place "$directory $gate_seconds $gate" || finish ENOSPC "$job"
     jot joined "$(cat "$job/joined") $(echo $services)" || finish ENOSPC "$job"
     jot pending "$key" || finish ENOSPC "$job"
-    jot swaps "$key $sealed $(($(swaps) + 1))" || finish ENOSPC "$job"
     rm -f "$KAITU_STATE/held"
     write_env merge_env "$job/env.want"
     write_compose "$job/docker-compose.yml"
     printf '%s\n' "$next" | tag_all || finish EDOCKER
     rm -f "$job/tags"
+    jot swaps "$key $sealed $(($(swaps) + 1))" || finish ENOSPC "$job"
     unlock
 }
 
@@ -50,11 +50,10 @@ set_aside() {
 }
 
 take_room() { # take_room DIRECTORY
-    spare=$(mktemp "$1/$SPARE.XXXXXXXX") || finish EWRITE "$1"
-    complaint=$(dd if=/dev/urandom of="$spare" bs=4096 count=$((room / 4096)) conv=notrunc,fsync 2>&1) &&
-        return 0
+    complaint=$({ spare=$(mktemp "$1/$SPARE.XXXXXXXX") &&
+        dd if=/dev/urandom of="$spare" bs=4096 count=$((room / 4096)) conv=notrunc,fsync; } 2>&1) && return 0
     free_room
-    refuse "$complaint"
+    finish "$(why "$complaint")" "$directory"
 }
 SPARE=.kaitu-spare
 

@@ -116,8 +116,9 @@ job_restore() { # what an ended job has left to do; its files, its place and its
     phase prepare
     then=none
     [ ! -s "$KAITU_STATE/held" ] || read -r held_name held_seal code bad then base <"$KAITU_STATE/held"
-    if [ "$then" != due ] || [ ! -s "$job/before.images" ]; then finish OK; fi
+    [ "$then" = due ] || finish OK
     held="$held_name $held_seal $code $bad"
+    [ -s "$job/before.images" ] || { set_held "$held" failed; finish OK; } # somebody cleared it away
     [ ! -s "$job/place" ] || read -r directory gate_seconds gate <"$job/place"
     meet_docker
     bring_back
