@@ -84,6 +84,7 @@ RULES = (
                 r'rm -f "(\$KAITU_STATE|\$job|\./\$name|\$file|\$draft|\$drafts|\$SWAP)[^ ]*"',
                 r'rm -f "\$drafts"\.\*',
                 r"rm -f \./state",
+                r'rm -f "\$where"/\.kaitu-spare\.\*',
             )
         ),
         ('rm -f "$directory/.env"', "rm docker-compose.yml"),

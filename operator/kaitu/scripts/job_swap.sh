@@ -44,7 +44,7 @@ swap() { # under the lock; a mark before the first byte says that it has begun
 # taken before the swap, on each of the two file systems, and given back when the end is written.
 set_aside() {
     free_room
-    room=$(($(cat ./.env "$job/docker-compose.yml" ./docker-compose.yml | wc -c) * 2 + 131072))
+    room=$(($(cat "$copy" "$job/docker-compose.yml" ./docker-compose.yml | wc -c) * 2 + 131072))
     take_room "$job"
     [ "$(stat -c %d .)" = "$(stat -c %d "$job")" ] || take_room .
 }
