@@ -6,12 +6,14 @@ up() { # up SECONDS WORD...
     complaint=$(live "$seconds" up -d --pull never --no-build --remove-orphans=false "$@" 2>&1)
 }
 
-pass_gate() { # the gate services alone; while they are not well nothing else is touched
+# The gate services alone; while they are not well nothing else is touched. When the time is up, compose may
+# end well all the same (docker/compose#14105).
+pass_gate() {
     [ -n "$gate" ] || return 0
     phase gate
     # shellcheck disable=SC2086 # names are words
     up $((gate_seconds + 120)) --no-deps --wait --wait-timeout "$gate_seconds" $gate && assess $gate && return 0
-    docker_answers # compose ends well, too, when the time is up at the moment at which it looks
+    docker_answers
     # shellcheck disable=SC2086
     assess $gate && bad=${gate%% *}
     fail EGATE "$bad"
