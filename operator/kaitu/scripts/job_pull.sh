@@ -74,6 +74,7 @@ rest() { # rest SECONDS, in pieces, so that it can give way
 
 give_way() { # start_job.sh asks for it: another release is wanted by now, and a pull changes nothing
     [ -e "$job/stop" ] || return 0
+    [ -z "${timer:-}" ] || kill "$timer" # or it would speak for the next job
     tags_back
     rm -f "$job/env" "$job/env.want" "$job/docker-compose.yml" "$job/result.$kind"
     exit 0
