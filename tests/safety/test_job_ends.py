@@ -8,6 +8,9 @@ from scripts.run import Node, toolbox
 
 OLD = b"services: {k2-sidecar: {image: img0}}\n"
 HOGS = """
+case $* in
+*' config --services') printf 'k2-sidecar\\nk2v5\\n' ;;
+esac
 [ ! -e ROOT/hogs ] || ! grep -q img1 ROOT/app/docker-compose.yml || case $* in
 compose*' up '*' --wait '*) : >ROOT/silent; exit 1 ;;
 esac
@@ -65,7 +68,10 @@ def test_what_was_verified_before_is_tried_for_ever(dash: Node) -> None:
 # The gate's service of the new release is starting still when compose says that it has awaited it.
 STARTING = """
 case $*$(cat ROOT/app/docker-compose.yml) in
-'inspect '*State.Status*img1*) echo "running starting 0 always 0 sha256:aa img1" && exit ;;
+*' config --services'*) printf 'k2-sidecar\\nk2v5\\n' ;;
+'inspect '*State.Status*img1*)
+    echo "img1 k2-sidecar running starting 0 always 0 sha256:aa" && exit
+    ;;
 esac
 """
 
