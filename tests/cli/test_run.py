@@ -120,7 +120,7 @@ def test_while_there_is_work_the_node_is_polled() -> None:
     busy = replace(found.outcomes["number"], reason=Reason.RECONCILING)
     working = replace(found, outcomes={"number": busy})
     pause = pauses()
-    delays = [pause.after(working) for _ in range(20)]
+    delays = [pause.after(working) for _ in range(40)]
     assert delays == sorted(delays, key=lambda d: d or 0)
     assert delays[-1] == 5
 
