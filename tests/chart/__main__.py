@@ -34,9 +34,9 @@ def main(*words: str) -> None:
 
 
 def stale() -> bool:
-    """Whether manifests/base was rendered from another chart than this."""
-    kept = base.BASE / "kustomization.yaml"
-    return not kept.exists() or kept.read_text() != base.kustomization()
+    """Whether manifests/base was rendered from another chart than this, or edited since."""
+    there = base.BASE / "kustomization.yaml"
+    return not there.exists() or there.read_text() != base.kustomization(base.kept())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """manifests/base: the chart rendered once more, for kustomize and plain kubectl.
 
-Helm is needed to write it. Whether it is still what the chart says is seen without Helm: by the
-digest of the chart's sources, which stands in its kustomization.yaml.
+Helm is needed to write it. Whether it is still what the chart says is seen without Helm, by the
+digests in its kustomization.yaml: of the chart's sources, and of the files made of them.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _HELMS_OWN: Final = re.compile(
 
 _KUSTOMIZATION: Final = """\
 # Rendered from charts/kaitu-operator by `make chart`; do not edit: write an overlay.
-# Its sources then: sha256:{digest}
+# Made of sources sha256:{sources}; the files it made: sha256:{made}
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
@@ -67,11 +67,21 @@ def rendered() -> dict[str, str]:
     files = dict.fromkeys(FILES.values(), _HEAD)
     for template, file in FILES.items():
         files[file] += _plain(_template(template))
-    return {**files, "kustomization.yaml": kustomization()}
+    return {**files, "kustomization.yaml": kustomization(files)}
 
 
-def kustomization() -> str:
-    return _KUSTOMIZATION.format(digest=digest(), name=NAME, namespace=NAMESPACE)
+def kept() -> dict[str, str]:
+    """The rendered files as they lie there; empty where one is missing."""
+    paths = {file: BASE / file for file in FILES.values()}
+    return {file: path.read_text() if path.exists() else "" for file, path in paths.items()}
+
+
+def kustomization(files: dict[str, str]) -> str:
+    """What it is when the base consists of these rendered files."""
+    made = _digest({file: text.encode() for file, text in files.items()})
+    return _KUSTOMIZATION.format(
+        sources=_digest(_sources()), made=made, name=NAME, namespace=NAMESPACE
+    )
 
 
 def plain() -> dict[str, str]:
@@ -83,17 +93,17 @@ def plain() -> dict[str, str]:
     }
 
 
-def digest() -> str:
-    """Of all that the rendered files follow from."""
+def _sources() -> dict[str, bytes]:
+    """All that the rendered files follow from."""
+    templates = (path for path in CHART.glob("templates/*") if path.is_file())
+    paths = (CHART / "Chart.yaml", CHART / "values.yaml", Path(__file__), *templates)
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def _digest(files: dict[str, bytes]) -> str:
     whole = hashlib.sha256()
-    for path in (
-        CHART / "Chart.yaml",
-        CHART / "values.yaml",
-        *sorted(CHART.glob("templates/*")),
-        Path(__file__),
-    ):
-        if path.is_file():
-            whole.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    for name in sorted(files):
+        whole.update(f"{name} {len(files[name])}\n".encode() + files[name])
     return whole.hexdigest()
 
 
