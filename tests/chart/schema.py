@@ -8,7 +8,8 @@ from kaitu.api.crd import schema
 from kaitu.api.policy import Policy
 
 _TYPES: Final = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
-_SERVER_ONLY: Final = ("x-kubernetes-", "format")
+_DROPPED: Final = ("x-kubernetes-", "format", "pattern")
+"""What only an API server knows, and patterns: templates/validate.yaml has a sentence for each."""
 
 
 def values_schema(root: Value) -> str:
@@ -35,8 +36,8 @@ def _node(value: Value) -> dict[str, Any]:
 
 
 def _closed(node: dict[str, Any]) -> dict[str, Any]:
-    """A schema of our models without what only an API server knows, and with no other fields."""
-    made = {key: part for key, part in node.items() if not key.startswith(_SERVER_ONLY)}
+    """A schema of our models that takes no other fields."""
+    made = {key: part for key, part in node.items() if not key.startswith(_DROPPED)}
     if "items" in made:
         made["items"] = _closed(made["items"])
     if "properties" in made:

@@ -9,6 +9,7 @@ import yaml
 
 from chart.base import BASE
 from chart.base import rendered as base
+from kaitu.api.policy import Policy, parse
 from lab.chart import CHART, Values, refusal, rendered, template
 
 HERE = Path(__file__).parent / "chart"
@@ -93,6 +94,15 @@ def test_the_pod_is_another_when_the_policy_is_another():
 
     assert checksum({}) == checksum({})
     assert checksum({"maxDisrupted": 2}) != checksum({})
+
+
+def test_the_operator_reads_the_policy_that_the_chart_writes():
+    """The default one, spelt out: all of it passes the schema, and means the same afterwards."""
+    written = json.loads(Policy().model_dump_json(by_alias=True))
+
+    found = {name(one): one for one in rendered({"policy": written})}
+
+    assert parse(found["ConfigMap/kaitu-operator-policy"]["data"]["policy.yaml"]) == Policy()
 
 
 def test_dashboards_and_alerts_reach_the_cluster_as_they_are():
