@@ -1,6 +1,7 @@
 """The lab's parts as fixtures; each comes to be when the first test asks for it."""
 
 import itertools
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from integration.standing import Standing
 from lab.audit import accesses, denied
 from lab.cluster import Cluster, install_crds
 from lab.controlplane import ControlPlane
+from lab.kinds import install_others
 from lab.node import Node
 from lab.operator import Operator, Start
 from lab.registry import Registry
@@ -33,6 +35,16 @@ def plane(lab: Lab) -> Iterator[ControlPlane]:
     if lab.control_plane.audit_log:
         refused = denied(accesses(lab.control_plane))
         assert refused == set(), "the rights in manifests/base/rbac.yaml are too few"
+
+
+@pytest.fixture(scope="session")
+def others(plane: ControlPlane) -> ControlPlane:
+    """The same, with the kinds of Flux, Argo CD, k3s and the Prometheus operator."""
+    install_others(plane)
+    for name in ("kaitu", "kaitu-system", "flux-system", "argocd", "kube-system"):
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        plane.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(namespace))
+    return plane
 
 
 @pytest.fixture(scope="module")

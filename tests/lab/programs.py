@@ -1,4 +1,4 @@
-"""The lab's programs: given, cached, or built from the Go modules that two go.mod files pin."""
+"""The lab's programs: given, cached, or built from the Go modules that a go.mod pins."""
 
 import json
 import os
@@ -33,8 +33,11 @@ PROGRAMS = {
     "helm": Program("helm.sh/helm/v4/cmd/helm", "3 min", "helm"),
     "helm3": Program("helm.sh/helm/v3/cmd/helm", "1 min", "helm"),
     "kubeconform": Program("github.com/yannh/kubeconform/cmd/kubeconform", "10 s", "helm"),
+    "sops": Program("github.com/getsops/sops/v3/cmd/sops", "2 min", "sops"),
+    "age-keygen": Program("filippo.io/age/cmd/age-keygen", "5 s", "sops"),
+    "verdicts": Program(".", "1 min", "verdicts"),
 }
-FOLDERS = {"controlplane": "control-plane", "helm": "helm"}
+FOLDERS = {"controlplane": "control-plane"}
 
 
 def program(name: str) -> Path:
@@ -43,8 +46,9 @@ def program(name: str) -> Path:
     if given.exists():
         return given
     module = PROGRAMS[name].module
-    sums = (HERE / module / "go.sum").read_bytes()
-    folder = cache.root() / FOLDERS[module] / cache.digest(sums)
+    sources = [HERE / module / "go.sum", *(HERE / module).glob("main.go")]
+    digest = cache.digest(*(path.read_bytes() for path in sources))
+    folder = cache.root() / FOLDERS.get(module, module) / digest
     with cache.locked(folder / f"{name}.lock"):
         if not (folder / name).exists():
             _build(name, folder / name)
@@ -55,6 +59,11 @@ def kubectl() -> Path:
     """The one on PATH if it is new enough for custom columns of today, else a built one."""
     found = shutil.which("kubectl")
     return Path(found) if found and _minor(found) >= 29 else program("kubectl")
+
+
+def kustomize(folder: Path) -> str:
+    """What kubectl makes of a folder with a kustomization.yaml."""
+    return run(str(kubectl()), "kustomize", str(folder))
 
 
 def _minor(path: str) -> int:
