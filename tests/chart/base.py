@@ -27,6 +27,14 @@ FILES: Final = {
 }
 """Template by template, where in the base it goes. The policy is kustomize's own to generate."""
 
+MONITORING: Final = "../overlays/monitoring/monitoring.yaml"
+MONITORED: Final = {
+    "monitors.yaml": "podMonitor",
+    "prometheusrule.yaml": "prometheusRule",
+    "dashboards.yaml": "dashboards",
+}
+"""What the overlay with monitoring has more: template, and the value that asks for it."""
+
 _HEAD: Final = "# Rendered from charts/kaitu-operator by `make chart`; do not edit.\n"
 _HELMS_OWN: Final = re.compile(
     r"^ +(app\.kubernetes\.io/managed-by|helm\.sh/chart|checksum/policy): .*\n", re.MULTILINE
@@ -63,16 +71,18 @@ _POLICY: Final = (
 
 
 def rendered() -> dict[str, str]:
-    """Every file that Helm is needed for, by its name."""
-    files = dict.fromkeys(FILES.values(), _HEAD)
+    """Every file that Helm is needed for, by its path from the base."""
+    files = dict.fromkeys([*FILES.values(), MONITORING], _HEAD)
     for template, file in FILES.items():
         files[file] += _plain(_template(template))
+    for template, value in MONITORED.items():
+        files[MONITORING] += _plain(_template(template, *_asked(value)))
     return {**files, "kustomization.yaml": kustomization(files)}
 
 
 def kept() -> dict[str, str]:
     """The rendered files as they lie there; empty where one is missing."""
-    paths = {file: BASE / file for file in FILES.values()}
+    paths = {file: BASE / file for file in (*FILES.values(), MONITORING)}
     return {file: path.read_text() if path.exists() else "" for file, path in paths.items()}
 
 
@@ -97,7 +107,8 @@ def _sources() -> dict[str, bytes]:
     """All that the rendered files follow from."""
     templates = (path for path in CHART.glob("templates/*") if path.is_file())
     paths = (CHART / "Chart.yaml", CHART / "values.yaml", Path(__file__), *templates)
-    return {path.name: path.read_bytes() for path in paths}
+    shown = (CHART / "files" / "alerts.yaml", *CHART.glob("files/dashboards/*"))
+    return {path.name: path.read_bytes() for path in (*paths, *shown)}
 
 
 def _digest(files: dict[str, bytes]) -> str:
@@ -107,11 +118,17 @@ def _digest(files: dict[str, bytes]) -> str:
     return whole.hexdigest()
 
 
-def _template(name: str) -> str:
+def _template(name: str, *values: str) -> str:
     return run(
         str(programs.program("helm")), "template", NAME, str(CHART), "--namespace", NAMESPACE,
-        "--show-only", f"templates/{name}",
+        "--show-only", f"templates/{name}", *values,
     )  # fmt: skip
+
+
+def _asked(value: str) -> tuple[str, ...]:
+    kinds = (f"monitoring.coreos.com/v1/{kind}" for kind in ("PodMonitor", "PrometheusRule"))
+    known = (word for kind in kinds for word in ("--api-versions", kind))
+    return ("--set", f"monitoring.{value}.enabled=true", *known)
 
 
 def _plain(text: str) -> str:
