@@ -37,6 +37,8 @@ LONG = {
     "test_generations.py": 80,
     "test_lab_node.py": 70,
     "test_guardrails.py": 60,
+    "test_manifests.py": 60,
+    "test_howto_gitops.py": 50,
     "test_tofu.py": 50,
 }
 SHORT = 30
