@@ -104,6 +104,7 @@ def test_a_whole_file() -> None:
         ("installation: {adoptFrom: [a b]}", "policy.installation.adoptFrom[0]: "),
         ("- a", "policy: "),
         ("hosts: [", "the policy is not YAML"),
+        ("maxDisrupted: 1\nmaxDisrupted: 5", "a key is there twice, line 2"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(text: str, says: str) -> None:

@@ -81,6 +81,13 @@ def test_what_is_not_there_or_may_not_be_sent(
     assert CANARY not in str(found)
 
 
+def test_a_merge_may_be_overridden(tmp_path: Path) -> None:
+    text = MAP.replace("{k: text}", "{<<: &a {k: a, l: b}, k: text}")
+    found = loaded(tmp_path, text)
+    assert found.value("default", Reference("ConfigMap", "c", "k")) == Secret("text")
+    assert found.value("default", Reference("ConfigMap", "c", "l")) == Secret("b")
+
+
 def test_no_object_of_another_namespace_is_found(tmp_path: Path) -> None:
     found = loaded(tmp_path, MAP)
     assert isinstance(found.value("other", Reference("ConfigMap", "c", "k")), KaituError)
@@ -93,6 +100,8 @@ def test_no_object_of_another_namespace_is_found(tmp_path: Path) -> None:
     [
         (f"a: {CANARY}: b", "line 1: is no YAML"),
         (f"a: [\x00{CANARY}", "is no YAML"),
+        (f"a: {CANARY}\na: {CANARY}\n", "line 2: a key is there twice"),
+        (KEY.replace("{ssh", f"{{ssh-privatekey: {CANARY}, ssh"), "line 6: a key is there twice"),
         (NODE.replace("v1alpha1", "v2"), "apiVersion of a KaituNode must be"),
         (NODE.replace("{name: a}", "{name: 'A b'}"), "has no name"),
         (NODE.replace("{name: a}", f"[{CANARY}]"), "has no name"),

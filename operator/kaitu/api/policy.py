@@ -15,6 +15,7 @@ from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES
 from kaitu.core.errors import KaituError
 from kaitu.core.models import SpecModel
 from kaitu.core.reasons import Reason
+from kaitu.core.strict import TWICE, StrictLoader
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -117,11 +118,12 @@ class Policy(SpecModel):
 def parse(text: str) -> Policy:
     """A policy file's text. Raises ``KaituError`` (InvalidSpec) that names the field."""
     try:
-        return Policy.model_validate(yaml.safe_load(text) or {})
+        return Policy.model_validate(yaml.load(text, StrictLoader) or {})  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:  # its own words quote the file, which may be the wrong one
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise KaituError(Reason.INVALID_SPEC, f"the policy is not YAML{line}") from None
+        what = TWICE if getattr(error, "problem", "") == TWICE else "the policy is not YAML"
+        raise KaituError(Reason.INVALID_SPEC, f"{what}{line}") from None
     except ValidationError as error:
         raise KaituError(Reason.INVALID_SPEC, told(error, root="policy")) from None
 

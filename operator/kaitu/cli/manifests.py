@@ -17,6 +17,7 @@ from kaitu.core.errors import KaituError
 from kaitu.core.models import ObjectName
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
+from kaitu.core.strict import TWICE, StrictLoader
 
 NODE: Final = "KaituNode"
 _API: Final = {NODE: f"{GROUP}/{VERSION}", "Secret": "v1", "ConfigMap": "v1"}
@@ -28,13 +29,13 @@ Body = Mapping[str, Any]
 Key = tuple[str, str]  # namespace, name
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(StrictLoader):
     """Leaves dates as the text that they are: JSON has none."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [one for one in found if one[0] != "tag:yaml.org,2002:timestamp"]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, found in StrictLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -114,7 +115,8 @@ def _documents(source: str, text: str) -> Iterator[Body]:
         found = list(yaml.load_all(text, _Loader))
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UsageError(f"{source}{line}: is no YAML") from None
+        what = TWICE if error.problem == TWICE else "is no YAML"
+        raise UsageError(f"{source}{line}: {what}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(f"{source} is no YAML") from None
     for one in found:
