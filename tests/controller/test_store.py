@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from kaitu.controller.store import ADOPT, REQUESTED_AT, Record, Store
+from kaitu.api.annotations import ADOPT, REQUESTED_AT
+from kaitu.controller.store import Record, Store
 
 
 def body(version: str = "10", **meta: Any) -> dict[str, Any]:

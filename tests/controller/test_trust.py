@@ -7,13 +7,13 @@ import asyncssh
 import pytest
 
 from controller.toy import known, node, operator
+from kaitu.api.annotations import ACCEPT_HOST_KEY
 from kaitu.api.connection import fingerprint
 from kaitu.api.node import NodeSpec, validate
 from kaitu.controller import prepare
 from kaitu.controller import reconcile as turns
 from kaitu.controller.app import App
 from kaitu.controller.prepare import session, way
-from kaitu.controller.store import ACCEPT_HOST_KEY
 from kaitu.controller.trust import accept, explained
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controller.toy import KEY, known, node, operator
+from kaitu.api.annotations import ACCEPT_HOST_KEY, REQUESTED_AT
 from kaitu.cluster.errors import Conflict, Invalid, Unavailable
 from kaitu.controller import reconcile as turns
 from kaitu.controller.app import App
@@ -14,7 +15,7 @@ from kaitu.controller.arrivals import seen
 from kaitu.controller.departure import AGAIN
 from kaitu.controller.publish import publish
 from kaitu.controller.reconcile import UNSAID, reconcile
-from kaitu.controller.store import ACCEPT_HOST_KEY, FINALIZER, REQUESTED_AT
+from kaitu.controller.store import FINALIZER
 from kaitu.engine.rest import keeps_slot
 from kaitu.engine.schedule import Pace
 

@@ -98,7 +98,7 @@ def _condition(kind: str, field: str = "status") -> str:
     return f'.status.conditions[?(@.type=="{kind}")].{field}'
 
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     ("Ready", "string", _condition("Ready"), 0),
     ("Version", "string", ".status.compose.version", 0),
     ("Healthy", "string", _condition("Healthy"), 0),
@@ -111,10 +111,16 @@ _COLUMNS: Final = (
 )
 
 
+def path(namespace: str = "", name: str = "") -> str:
+    """Where the API server has KaituNodes: all, those of a namespace, or one."""
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{scope}/{PLURAL}{f'/{name}' if name else ''}"
+
+
 def _columns() -> list[dict[str, Any]]:
     return [
         {"name": name, "type": kind, "jsonPath": where, **({"priority": 1} if wide else {})}
-        for name, kind, where, wide in _COLUMNS
+        for name, kind, where, wide in COLUMNS
     ]
 
 

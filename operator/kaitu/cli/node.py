@@ -74,14 +74,16 @@ def prepare(manifests: Manifests, key: Key, policy: Policy, identity: Secret | N
 def _way(
     manifests: Manifests, namespace: str, to: ConnectionSpec, identity: Secret | None
 ) -> Target:
-    """How to reach the node, over its jumps; without host keys they are learned."""
+    """How to reach the node, over its jumps; without host keys they are learned.
 
-    def host(one: HostSpec, pinned: tuple[str, ...]) -> Target:
-        key = identity or manifests.private_key(namespace, one.private_key_secret_ref.name)
-        return Target(one.host, one.port_number, one.user_name, key, pinned)
+    ``identity`` is the node's own key: a jump is another machine, and keeps the one of its Secret.
+    """
 
-    jumps = tuple(host(jump, jump.host_keys) for jump in to.jumps)
-    return replace(host(to, to.host_keys or ()), jumps=jumps)
+    def key(one: HostSpec) -> Secret:
+        return manifests.private_key(namespace, one.private_key_secret_ref.name)
+
+    jumps = tuple(Target.of(jump, key(jump), jump.host_keys) for jump in to.jumps)
+    return replace(Target.of(to, identity or key(to), to.host_keys or ()), jumps=jumps)
 
 
 def orders(identity: Identity, spec: NodeSpec, slots: Slots, announce: Announce) -> Orders:

@@ -26,7 +26,7 @@ PolicyFile = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--identity", metavar="KEYFILE", help="Log in with this key, not a Secret's."),
+    typer.Option("--identity", metavar="KEYFILE", help="The node's key, not that of a Secret."),
 ]
 Accept = Annotated[
     str,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from kaitu.api.crd import GROUP, PLURAL, VERSION
+from kaitu.api.crd import path
 from kaitu.cluster.api import Api, Body, Conflict, Missing
 
 log = logging.getLogger(__name__)
@@ -47,18 +47,18 @@ async def write(
     None when there was nothing to write, or the object is gone or replaced by a namesake.
     Raises ``ApiError`` when the server did not take it; it may have, if ``Unavailable``.
     """
-    path = f"/apis/{GROUP}/{VERSION}/namespaces/{known.namespace}/{PLURAL}/{known.name}"
+    place = path(known.namespace, known.name)
     base = _Base(known.version, known.status)
     for attempt in range(1, attempts + 1):
         patch = diff(base.status, status)
         if not patch:
             return None
         try:
-            return await api.patch(f"{path}/status", _body(base.version, patch))
+            return await api.patch(f"{place}/status", _body(base.version, patch))
         except Missing:
             return None
         except Conflict:
-            newer = await _reread(api, path, known.uid)
+            newer = await _reread(api, place, known.uid)
             if newer is None:
                 return None
             if attempt == attempts:
@@ -67,8 +67,8 @@ async def write(
     return None
 
 
-async def _reread(api: Api, path: str, uid: str) -> _Base | None:
-    found = await api.get(path)
+async def _reread(api: Api, place: str, uid: str) -> _Base | None:
+    found = await api.get(place)
     if found["metadata"]["uid"] != uid:
         return None
     return _Base(found["metadata"]["resourceVersion"], found.get("status") or {})

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from kaitu.api.crd import GROUP, PLURAL, VERSION
+from kaitu.api.crd import path
 from kaitu.cluster.api import ApiError
 from kaitu.controller import logs
 from kaitu.controller.app import App
@@ -96,7 +96,7 @@ async def sweep(app: App, relisted: asyncio.Event) -> None:
 async def _sweep(app: App) -> None:
     known = {record.key: record.uid for record in app.store.all()}
     began = app.clock()
-    present = await app.api.list_names(f"/apis/{GROUP}/{VERSION}/{PLURAL}", app.namespaces)
+    present = await app.api.list_names(path(), app.namespaces)
     for key, uid in known.items():
         if key not in present:
             gone(app, key, uid)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from kaitu.api.crd import GROUP, PLURAL, VERSION
+from kaitu.api.crd import path
 from kaitu.api.node import NodeSpec, validate
 from kaitu.cluster.api import ApiError, Missing
 from kaitu.controller.app import App
@@ -22,10 +22,6 @@ ATTEMPTS = 5
 WHILE_BUSY = 500
 AGAIN = 10.0
 """Seconds until the next: no event tells that a finalizer may be changed now."""
-
-
-def path(record: Record) -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{record.namespace}/{PLURAL}/{record.name}"
 
 
 async def keep_finalizer(app: App, record: Record, spec: NodeSpec) -> bool:
@@ -85,7 +81,7 @@ async def _set_finalizer(app: App, record: Record, *, present: bool) -> bool:
         }
     }
     try:
-        body = await app.api.patch(path(record), patch)
+        body = await app.api.patch(path(*record.key), patch)
     except Missing:
         return True
     except ApiError as error:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kaitu.api.annotations import ADOPT, PULL_AT, REQUESTED_AT, RETRY
 from kaitu.api.connection import HostSpec
 from kaitu.api.node import ASPECTS, NodeSpec
 from kaitu.api.policy import allows_address
 from kaitu.api.resolve import desired, references, ssh_key
 from kaitu.controller.app import App
-from kaitu.controller.store import ADOPT, PULL_AT, REQUESTED_AT, RETRY, Record
+from kaitu.controller.store import Record
 from kaitu.controller.trust import keep, learned
 from kaitu.core.desired import Desired, Reference, Requests
 from kaitu.core.errors import KaituError
@@ -96,7 +97,7 @@ async def way(app: App, record: Record, spec: NodeSpec) -> Target:
 async def _host(app: App, record: Record, to: HostSpec, pinned: tuple[str, ...]) -> Target:
     name = to.private_key_secret_ref.name
     found = await app.references.secret(record.namespace, name, fresh=requested(record))
-    return Target(to.host, to.port_number, to.user_name, ssh_key(found, name), pinned)
+    return Target.of(to, ssh_key(found, name), pinned)
 
 
 async def _read(app: App, record: Record, reference: Reference) -> Secret | KaituError:

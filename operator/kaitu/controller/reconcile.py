@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from kaitu.api.annotations import ACCEPT_HOST_KEY, FORGOTTEN, RETRY, TOKENS
 from kaitu.api.node import NodeSpec, validate
 from kaitu.controller import logs, observer
 from kaitu.controller.app import App
@@ -13,7 +14,7 @@ from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
 from kaitu.controller.prepare import Prepared, orders, prepare, session
 from kaitu.controller.publish import announcement, publish
-from kaitu.controller.store import ACCEPT_HOST_KEY, RETRY, TOKENS, Key, Record
+from kaitu.controller.store import Key, Record
 from kaitu.controller.trust import accept, explained
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Condition, Reason, Verdict
@@ -131,7 +132,7 @@ def _subject(
 
 def _still_asked(record: Record, handled: Mapping[str, str]) -> dict[str, str]:
     """Where the annotation is gone its value is forgotten: the same may be asked for again."""
-    gone = {name for name in ("retry", "acceptHostKey") if TOKENS[name] not in record.annotations}
+    gone = {name for name in FORGOTTEN if TOKENS[name] not in record.annotations}
     return {name: value for name, value in handled.items() if name not in gone}
 
 

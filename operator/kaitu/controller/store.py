@@ -4,23 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kaitu.api.annotations import TOKENS
 from kaitu.api.crd import GROUP
 from kaitu.engine.memory import Memory
 
 FINALIZER: Final = f"{GROUP}/release"
-REQUESTED_AT: Final = f"{GROUP}/requestedAt"
-ADOPT: Final = f"{GROUP}/adopt"
-PULL_AT: Final = f"{GROUP}/pullAt"
-RETRY: Final = f"{GROUP}/retry"
-ACCEPT_HOST_KEY: Final = f"{GROUP}/accept-host-key"
-TOKENS: Final = {
-    "requestedAt": REQUESTED_AT,
-    "adopt": ADOPT,
-    "pullAt": PULL_AT,
-    "retry": RETRY,
-    "acceptHostKey": ACCEPT_HOST_KEY,
-}
-"""The annotations by which people ask, by their name in ``status.handled``."""
 
 Key = tuple[str, str]  # namespace, name
 

@@ -2,11 +2,12 @@
 
 import logging
 
+from kaitu.api.annotations import ACCEPT_HOST_KEY
 from kaitu.api.connection import fingerprint
 from kaitu.api.node import NodeSpec
 from kaitu.cluster.known_hosts import NAME
 from kaitu.controller.app import App
-from kaitu.controller.store import ACCEPT_HOST_KEY, Record
+from kaitu.controller.store import Record
 from kaitu.core.errors import KaituError
 from kaitu.remote.ssh import ChangedKey
 

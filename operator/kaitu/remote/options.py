@@ -3,11 +3,12 @@
 import logging
 import os
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import asyncssh
 from asyncssh.kex import get_kex_algs
 
+from kaitu.api.connection import HostSpec
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
@@ -45,6 +46,11 @@ class Target:
     host_keys: tuple[str, ...]
     jumps: "tuple[Target, ...]" = ()
 
+    @classmethod
+    def of(cls, to: HostSpec, key: Secret, host_keys: tuple[str, ...]) -> Self:
+        """As a spec names it."""
+        return cls(to.host, to.port_number, to.user_name, key, host_keys)
+
 
 def options(target: Target) -> asyncssh.SSHClientConnectionOptions:
     """The only options that are ever used: no files, no agent, no forwarding, no passwords."""
@@ -59,7 +65,7 @@ def to_learn(target: Target) -> asyncssh.SSHClientConnectionOptions:
 def _options(target: Target, pinned: list[asyncssh.SSHKey]) -> asyncssh.SSHClientConnectionOptions:
     return asyncssh.SSHClientConnectionOptions(
         username=target.user,
-        client_keys=[_private_key(target.private_key)],
+        client_keys=[private_key(target.private_key)],
         known_hosts=(pinned, [], []),
         server_host_key_algs=host_key_algorithms(pinned),
         config=None,
@@ -107,7 +113,8 @@ def host_key_algorithms(pinned: list[asyncssh.SSHKey]) -> list[str]:
     return [name for kind in dict.fromkeys(kinds) for name in _HOST_KEYS.get(kind, ())]
 
 
-def _private_key(secret: Secret) -> asyncssh.SSHKey:
+def private_key(secret: Secret) -> asyncssh.SSHKey:
+    """Raises ``KaituError`` (KeyInvalid)."""
     try:
         return asyncssh.import_private_key(secret.reveal())
     except (asyncssh.KeyImportError, ValueError):
