@@ -69,6 +69,8 @@ def of_failure(subject: Subject, findings: Findings, now: datetime) -> dict[str,
         {**aspect, "state": State.UNKNOWN.value, "reason": Reason.UNOBSERVED.value, "message": ""}
         for aspect in subject.status.get("aspects", ())
     ]
+    if subject.handled:  # who asked for a visit is told that it was made, also when it failed
+        status["handled"] = dict(subject.handled)
     return _visited(subject, status, now)
 
 
