@@ -97,11 +97,12 @@ def test_trust_in_a_renewal_ends(sent: float | None, now: float, may: bool) -> N
 
 
 def test_written_leases() -> None:
-    new = taken(None, NAME, ME, "t0")
-    assert new["metadata"] == NAME
+    new = taken(None, NAME, ME, "t0", {"a": "new"})
+    assert new["metadata"] == {**NAME, "annotations": {"a": "new"}}
     assert new["spec"]["leaseTransitions"] == 0
-    found = taken(lease(), NAME, ME, "t1")
+    found = taken(lease(), NAME, ME, "t1", {"a": "new"})
     assert found["metadata"]["resourceVersion"] == "7"
+    assert found["metadata"]["annotations"] == {"a": "new"}
     assert found["spec"] == {
         "holderIdentity": ME,
         "leaseDurationSeconds": LASTS,

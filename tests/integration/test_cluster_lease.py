@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from kaitu.cluster.api import Api, Unavailable
-from kaitu.cluster.lease import NAME, Leader
-from kaitu.cluster.tenure import LASTS, RENEW_EVERY, TRUSTED
+from kaitu.cluster.lease import Leader
+from kaitu.cluster.tenure import LASTS, NAME, RENEW_EVERY, TRUSTED
 from lab.cluster import Cluster
 from lab.command import Child, Failed
 from lab.controlplane import ControlPlane

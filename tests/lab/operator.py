@@ -19,6 +19,11 @@ BASE = ROOT / "manifests" / "base"
 RIGHTS = ("namespace.yaml", "rbac.yaml")
 
 
+def grant(plane: ControlPlane) -> None:
+    """The operator's role, in a namespace of its own."""
+    plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
+
+
 @dataclass(frozen=True)
 class Operator:
     """A running `kaitu-operator run`."""
@@ -40,7 +45,7 @@ class Operator:
         With the rights of manifests/base, unless a kubeconfig has others.
         """
         if kubeconfig is None:
-            plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
+            grant(plane)
             kubeconfig = plane.kubeconfig_for(ACCOUNT)
         http = f"127.0.0.1:{ports.free(1)[0]}"
         child = Child.start(

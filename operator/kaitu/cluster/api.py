@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
@@ -49,6 +50,8 @@ AT_ONCE: Final = 16
 CONNECTIONS: Final = AT_ONCE + 4
 """More than ordinary requests may take: the lease is renewed also while a slow server is busy."""
 PAGE: Final = 500
+_SILENCE: Final = aiohttp.ClientTimeout(total=None, connect=TIMEOUT, sock_read=90)
+"""A watch is told every minute that nothing has happened, else its line is dead."""
 LOGIN_AGAIN: Final = 15.0
 """Least seconds between two logins; longer than a request, so that none is under way on a client
 when that is closed at the login after next."""
@@ -89,22 +92,36 @@ class _Request:
         return host + self.path + (f"?{urlencode(self.query)}" if self.query else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a login is loaded from, and who asks."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    agent: str = _AGENT
+
+
 class Api:
     """A connection to one API server. All methods raise ``ApiError``; none retries but for 401."""
 
-    def __init__(self, login: Login, kubeconfig: str | None = None) -> None:
-        self._kubeconfig = kubeconfig
+    def __init__(self, login: Login, place: Place) -> None:
+        self._place = place
         self._login = login
-        self._client = _client(login.configuration)
+        self._client = _client(login.configuration, place.agent)
         self._before: ApiClient | None = None
         self._logged_in = time.monotonic()
         self._relogin = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None = None) -> Self:
-        """Load the login (``log_in`` says from where, and raises); nothing is sent yet."""
-        return cls(await log_in(kubeconfig), kubeconfig)
+    async def connect(
+        cls, kubeconfig: str | None = None, context: str | None = None, agent: str = _AGENT
+    ) -> Self:
+        """Load the login (``log_in`` says from where, and raises); nothing is sent yet.
+
+        ``agent`` is who asks, as the server's audit log and an object's managed fields have it.
+        """
+        return cls(await log_in(kubeconfig, context), Place(kubeconfig, context, agent))
 
     async def close(self) -> None:
         for client in (self._before, self._client):
@@ -126,6 +143,18 @@ class Api:
         """The items, read in pages; it raises in the middle rather than end early."""
         async for item in self._items(_Request("GET", path, query)):
             yield item
+
+    async def watch(self, path: str, **query: str | int) -> AsyncIterator[Body]:
+        """Changes as the server tells them, until it or the line ends: then list again.
+
+        Raises ``ApiError`` also for a change that is an error, such as a version that is too old.
+        """
+        request = _Request("GET", path, {**query, "watch": 1, "allowWatchBookmarks": "true"})
+        async for line in _lines(self._client, request):
+            told = line["object"]
+            if line["type"] == "ERROR":
+                raise of_status(told.get("code", 0), str(request), json.dumps(told).encode())
+            yield line
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Body:
         """``path`` is that of the collection; ``Conflict`` when the object exists already."""
@@ -202,31 +231,52 @@ class Api:
             if used is not self._client or time.monotonic() - self._logged_in < LOGIN_AGAIN:
                 return
             self._logged_in = time.monotonic()
-            self._login = await log_in(self._kubeconfig)
+            self._login = await log_in(self._place.kubeconfig, self._place.context)
             if self._before:
                 await self._before.close()
-            self._before, self._client = self._client, _client(self._login.configuration)
+            self._before = self._client
+            self._client = _client(self._login.configuration, self._place.agent)
 
 
-def _client(configuration: Configuration) -> ApiClient:
+def _client(configuration: Configuration, agent: str) -> ApiClient:
     """Proxies come from the kubeconfig alone, as for kopf, whose watch goes to the same server."""
     configuration.connection_pool_maxsize = CONNECTIONS
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
-    client.user_agent = _AGENT
+    client.user_agent = agent
     return client
 
 
-async def _exchange(client: ApiClient, request: _Request) -> Body:
-    url = request.url(client.configuration.host)
+async def _lines(client: ApiClient, request: _Request) -> AsyncIterator[Body]:
+    """One JSON document a line, as they come; a line may be longer than aiohttp likes to read."""
+    rest = b""
     try:
-        answer = await client.call_api(
-            request.method,
-            url,
-            await _headers(client, request),
-            request.body,
-            _request_timeout=aiohttp.ClientTimeout(total=request.seconds),
-        )
+        answer = await _begun(client, request, _SILENCE)
+        with closing(answer.response):
+            if answer.status >= 400:
+                raise of_status(answer.status, str(request), await answer.read())
+            async for chunk in answer.response.content.iter_any():
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield json.loads(line)
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise of_failure(error, str(request)) from None
+
+
+async def _begun(client: ApiClient, request: _Request, limits: aiohttp.ClientTimeout) -> Any:
+    """An answer of which the head has come."""
+    return await client.call_api(
+        request.method,
+        request.url(client.configuration.host),
+        await _headers(client, request),
+        request.body,
+        _request_timeout=limits,
+    )
+
+
+async def _exchange(client: ApiClient, request: _Request) -> Body:
+    try:
+        answer = await _begun(client, request, aiohttp.ClientTimeout(total=request.seconds))
         data = await answer.read()
     except aiohttp.ClientConnectorCertificateError:
         raise
@@ -242,7 +292,8 @@ async def _exchange(client: ApiClient, request: _Request) -> Body:
 
 
 async def _headers(client: ApiClient, request: _Request) -> dict[str, str]:
-    headers = {"Accept": request.accept, "Content-Type": request.content, "User-Agent": _AGENT}
+    agent = client.user_agent
+    headers = {"Accept": request.accept, "Content-Type": request.content, "User-Agent": agent}
     token = await client.configuration.get_api_key_with_prefix("BearerToken")
     return {**headers, "Authorization": token} if token else headers
 

@@ -38,6 +38,20 @@ class Unavailable(ApiError):
     """No answer, 429 or 5xx: the same request may succeed later, and may have succeeded."""
 
 
+_ADVICE: Final[dict[type[ApiError], str]] = {
+    Unauthorized: "the API server does not know who asks: the token or certificate has expired, "
+    "was revoked, or is another cluster's; log in again",
+    Forbidden: "the role does not allow it; whoever runs the cluster can grant it",
+    Unavailable: "the API server cannot be used now: see its address in the kubeconfig, the "
+    "network, and the server itself",
+}
+
+
+def advice(error: ApiError) -> str:
+    """What a person can do about it; empty where the message says all."""
+    return _ADVICE.get(type(error), "")
+
+
 _KINDS: Final[dict[int, type[ApiError]]] = {
     401: Unauthorized,
     403: Forbidden,

@@ -6,13 +6,15 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from kaitu.cluster.api import Api, ApiError, Conflict, Missing
 from kaitu.cluster.tenure import (
+    NAME,
     RENEW_EVERY,
+    WATCHES,
     Create,
     Lease,
     Seen,
@@ -28,7 +30,7 @@ from kaitu.cluster.tenure import (
 
 log = logging.getLogger(__name__)
 
-NAME: Final = "kaitu-operator"
+_NOTHING: Final[Mapping[str, str]] = {}
 LOOK_EVERY: Final = 2.0
 RETRY: Final = 1.0
 PATIENCE: Final = 4.0
@@ -39,8 +41,15 @@ class Leader:
     """One process that wants the lease. ``lost`` is set once somebody else may have had it."""
 
     def __init__(
-        self, api: Api, namespace: str, clock: Callable[[], float] = time.monotonic
+        self,
+        api: Api,
+        namespace: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        about: Mapping[str, str] = _NOTHING,
     ) -> None:
+        self._about = about
+        self._said = ""
         self._api = api
         self._clock = clock
         self._name = {"name": NAME, "namespace": namespace}
@@ -108,13 +117,32 @@ class Leader:
         seen = observe(seen, lease, self._clock())
         decision = decide(lease, seen, self.identity, self._clock())
         if isinstance(decision, Wait):
+            self._say_who(lease or {})
             return seen, min(LOOK_EVERY, decision.seconds)
-        wanted = taken(lease, self._name, self.identity, _stamp())
+        wanted = taken(lease, self._name, self.identity, _stamp(), self._about)
         try:
             await self._hold(wanted, new=isinstance(decision, Create))
         except Conflict:
             return seen, LOOK_EVERY
         return seen, 0
+
+    def _say_who(self, lease: Lease) -> None:
+        """Once for each leader: who it is, and whether it does what this process would do."""
+        holder, namespace = holder_of(lease), self._name["namespace"]
+        if holder == self._said:
+            return
+        self._said = holder
+        log.info("standing by: %s holds the Lease %s in namespace %s", holder, NAME, namespace)
+        other = (lease["metadata"].get("annotations") or {}).get(WATCHES)
+        mine = self._about.get(WATCHES)
+        if other and mine and other != mine:
+            log.warning(
+                "%s watches %s, this process would watch %s: two operators share one Lease, and "
+                "only one works; give this one a --lease-namespace of its own, or end it",
+                holder,
+                other,
+                mine,
+            )
 
     async def _renew(self) -> bool:
         if self._held is None:

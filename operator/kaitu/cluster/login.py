@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from kubernetes.aio.client.configuration import Configuration
@@ -46,16 +46,17 @@ class Login:
     namespace: str
 
 
-async def log_in(kubeconfig: str | None) -> Login:
+async def log_in(kubeconfig: str | None, context: str | None = None) -> Login:
     """Load the given file, else $KUBECONFIG, else the pod's account, else ~/.kube/config.
 
-    Raises ``ApiError`` when that cannot be read.
+    ``context`` is one of a file's, instead of its current one. Raises ``ApiError`` when that
+    cannot be read.
     """
     chosen = kubeconfig or os.environ.get("KUBECONFIG")
     try:
-        if not chosen and os.environ.get(SERVICE_HOST_ENV_NAME):
+        if not chosen and not context and os.environ.get(SERVICE_HOST_ENV_NAME):
             return _of_pod()
-        return await _of_file(chosen or str(Path(HOME).expanduser()))
+        return await _of_file(chosen or str(Path(HOME).expanduser()), context)
     except _UNREADABLE as error:
         where = chosen or "the pod's account, or ~/.kube/config"
         raise ApiError(0, f"no login from {where}: {error}") from None
@@ -67,17 +68,51 @@ def _of_pod() -> Login:
     return Login(ours, POD_NAMESPACE.read_text().strip())
 
 
-async def _of_file(kubeconfig: str) -> Login:
-    ours = Configuration()
+async def _of_file(kubeconfig: str, context: str | None) -> Login:
+    ours, chosen = Configuration(), context or _current(kubeconfig)
+    if chosen is None:
+        raise ValueError("there is no such file, or it has no current-context")
     loader = await load_kube_config(
         config_file=kubeconfig,
+        context=chosen,
         client_configuration=ours,
         persist_config=False,
     )
     if ours.tls_server_name:
         raise ValueError(NO_SERVER_NAME)
-    context = loader.current_context["context"]
-    return Login(ours, context.get("namespace") or "default")
+    found = loader.current_context["context"]
+    if not (ours.api_key or ours.cert_file) and found.get("user") in _plugged(kubeconfig):
+        raise ValueError("the exec plugin of its user gave no credentials")  # else: anonymous
+    return Login(ours, found.get("namespace") or "default")
+
+
+def _plugged(kubeconfig: str) -> set[str]:
+    """The users whose credentials a plugin gives; the loader goes on without when it fails."""
+    users = [user for one in _loaded(kubeconfig) for user in one.get("users") or ()]
+    return {user["name"] for user in users if "exec" in (user.get("user") or {})}
+
+
+def contexts(kubeconfig: str | None) -> list[str]:
+    """The names of all contexts. Raises ``ApiError`` where the files cannot be read."""
+    chosen = kubeconfig or os.environ.get("KUBECONFIG") or HOME
+    try:
+        loaded = _loaded(chosen)
+        return [one["name"] for config in loaded for one in config.get("contexts") or ()]
+    except _UNREADABLE as error:
+        raise ApiError(0, f"no login from {chosen}: {error}") from None
+
+
+def _loaded(kubeconfig: str) -> list[dict[str, Any]]:
+    files = [Path(one).expanduser() for one in kubeconfig.split(os.pathsep) if one]
+    return [yaml.safe_load(file.read_text()) or {} for file in files if file.exists()]
+
+
+def _current(kubeconfig: str) -> str | None:
+    """Of several files the first that names a context decides, as for kubectl: the loader takes
+    the last one, which may be another cluster's.
+    """
+    named = (one.get("current-context") for one in _loaded(kubeconfig))
+    return next(filter(None, named), None)
 
 
 def credentials(ours: Configuration) -> Credentials:

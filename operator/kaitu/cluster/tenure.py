@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kaitu.api.crd import GROUP
+
+NAME: Final = "kaitu-operator"
+WATCHES: Final = f"{GROUP}/watches"
+"""Annotation of the Lease: the namespaces that its holder watches; ``*`` is all."""
+PROGRAM: Final = f"{GROUP}/version"
+"""Annotation of the Lease: the version of its holder."""
 LASTS: Final = 15
 """Seconds without a change after which others may take the lease."""
 RENEW_EVERY: Final = 5.0
@@ -72,8 +79,12 @@ def trusted(sent: float | None, now: float) -> bool:
     return sent is not None and 0 <= now - sent < TRUSTED
 
 
-def taken(lease: Lease | None, name: Mapping[str, str], me: str, stamp: str) -> Lease:
-    """The lease held by ``me``. ``name`` is its name and namespace, ``stamp`` a MicroTime."""
+def taken(
+    lease: Lease | None, name: Mapping[str, str], me: str, stamp: str, about: Mapping[str, str]
+) -> Lease:
+    """The lease held by ``me``. ``name`` is its name and namespace, ``stamp`` a MicroTime, and
+    ``about`` what its annotations tell of the holder.
+    """
     old = (lease or {}).get("spec") or {}
     moves = int(old.get("leaseTransitions") or 0)
     spec = {
@@ -83,7 +94,9 @@ def taken(lease: Lease | None, name: Mapping[str, str], me: str, stamp: str) -> 
         "renewTime": stamp,
         "leaseTransitions": moves + 1 if lease else 0,
     }
-    return _with(lease or _new(name), spec)
+    new = _with(lease or _new(name), spec)
+    told = {**(new["metadata"].get("annotations") or {}), **about}
+    return {**new, "metadata": {**new["metadata"], "annotations": told}}
 
 
 def renewed(lease: Lease, stamp: str) -> Lease:

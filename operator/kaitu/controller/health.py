@@ -14,6 +14,11 @@ class Health:
 
     def __init__(self) -> None:
         self._app: App | None = None
+        self._waiting = ""
+
+    def waits(self, why: str) -> None:
+        """What work cannot begin without; empty when that is there."""
+        self._waiting = why
 
     def watch(self, app: App) -> None:
         """From now on this process leads and is judged by its work."""
@@ -35,7 +40,7 @@ class Health:
         app = self._app
         if app and not app.leader.may_write():
             return "the lease could not be renewed: no writes"
-        return self.wrong()
+        return self._waiting or self.wrong()
 
 
 def _watching() -> bool:

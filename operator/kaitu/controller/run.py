@@ -9,20 +9,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kaitu.api.crd import GROUP, VERSION
 from kaitu.api.policy import Policy
-from kaitu.cluster.api import Api, ApiError
+from kaitu.cluster.api import Api
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.installation import Installation
 from kaitu.cluster.known_hosts import KnownHosts
 from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
+from kaitu.cluster.tenure import PROGRAM, WATCHES
 from kaitu.controller import chores, http
 from kaitu.controller.app import App, Writer
 from kaitu.controller.arrivals import seen
 from kaitu.controller.health import Health
 from kaitu.controller.informer import watch
 from kaitu.controller.metrics import Metrics
+from kaitu.controller.startup import fit
+from kaitu.core import version
 from kaitu.core.redaction import Redactor
 from kaitu.engine.slots import Slots
 from kaitu.remote.pool import Pool
@@ -30,7 +32,6 @@ from kaitu.remote.pool import Pool
 log = logging.getLogger(__name__)
 
 WORKERS = 50
-CRD_LOOK = 2.0
 GRACE = 20.0
 """Seconds that visits get to finish their step in hand after SIGTERM."""
 
@@ -87,8 +88,9 @@ async def _lead(
 ) -> int:
     """Wait for the lease; then work until stopped or no longer leading."""
     namespace = options.lease_namespace or api.default_namespace()
-    leader = Leader(api, namespace)
-    if not await _unless(stop, _kind_exists(api)):
+    watches = ",".join(sorted(options.namespaces)) or "*"
+    leader = Leader(api, namespace, about={WATCHES: watches, PROGRAM: version.PROGRAM})
+    if not await _unless(stop, fit(api, options.namespaces, namespace, health.waits)):
         return 0
     try:
         if not await _unless(stop, leader.acquire()):
@@ -115,20 +117,6 @@ def _unrenewed(leader: Leader, ended: "asyncio.Task[None]") -> None:
     if not ended.cancelled() and (error := ended.exception()):
         log.error("the lease is not renewed any more: %s", error, exc_info=error)
         leader.lost.set()
-
-
-async def _kind_exists(api: Api) -> None:
-    """Wait for the CRD: without it the informer would end, and the process with it."""
-    said = ""
-    while True:
-        try:
-            await api.get(f"/apis/{GROUP}/{VERSION}")
-        except ApiError as error:
-            if said != (said := str(error)):
-                log.warning("waiting for the CRD kaitunodes: %s", error)
-            await asyncio.sleep(CRD_LOOK)
-        else:
-            return
 
 
 async def _unless(stop: asyncio.Event, wanted: Any) -> bool:
