@@ -33,6 +33,8 @@ LONG = {
     "test_jumps.py": 95,
     "test_ctl_release.py": 120,
     "test_ctl.py": 70,
+    "test_ctl_cluster.py": 90,
+    "test_startup.py": 60,
     "test_ssh_faults.py": 80,
     "test_generations.py": 80,
     "test_lab_node.py": 70,

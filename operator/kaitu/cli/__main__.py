@@ -3,10 +3,13 @@
 import logging
 import sys
 
-from kaitu.cli.commands import app
+from kaitu.cli.app import app
+from kaitu.cli.kube.ask import TooLate
+from kaitu.cli.kube.common import failed
 from kaitu.cli.show import console
 from kaitu.cli.usage import UsageError
 from kaitu.cli.verdict import TROUBLE, USAGE
+from kaitu.cluster.errors import ApiError
 from kaitu.core.errors import KaituError
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,12 @@ def main() -> None:
     except UsageError as error:
         console(stderr=True).print(f"kaituctl: {error}", style="red")
         sys.exit(USAGE)
+    except ApiError as error:
+        failed(error)
+        sys.exit(TROUBLE)
+    except TooLate as error:
+        console(stderr=True).print(f"kaituctl: {error}", style="red")
+        sys.exit(TROUBLE)
     except KaituError as error:
         console(stderr=True).print(f"kaituctl: {error}\n{error.row.hint}", style="red")
         sys.exit(TROUBLE)

@@ -1,7 +1,6 @@
-"""The commands, and what each of their options means."""
+"""The commands that work from files, without a cluster."""
 
 import asyncio
-import logging
 import shlex
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -48,19 +47,7 @@ T = TypeVar("T")
 INTERRUPTED: Final = 130
 KEY_OBJECT: Final = "kaitu-ssh"
 
-app = typer.Typer(
-    name="kaituctl",
-    help="Plan and apply KaituNodes from YAML files, without a cluster.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,  # a traceback with local variables could show a secret
-)
-
-
-@app.callback()
-def _quiet() -> None:
-    for noisy in ("asyncssh", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+app = typer.Typer()
 
 
 @app.command()

@@ -1,11 +1,14 @@
 """What a person sees: progress while it goes on, and in the end what is true of each node."""
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from rich.console import Console
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 
@@ -21,11 +24,52 @@ _HEAD: Final = {
 _GOOD: Final = frozenset({"InSync", "Applied", "Observed", "Healthy", "DriftObserved"})
 """Reasons of an aspect of which nothing is left to be said."""
 _WIDTH: Final = 9
+_ENDLESS: Final = 4000
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Text of nodes is never markup, and is wrapped by nobody but the terminal."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+class _Net(Console):
+    """The one way to a terminal: whatever a text was made of, it cannot steer it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text
+            if segment.control or text.isprintable():
+                yield segment
+            else:
+                yield Segment(shown(text), segment.style)
+
+
+def shown(text: str) -> str:
+    """Text without what would move a cursor, ring a bell or turn the direction of writing."""
+    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+
+
+def console(*, stderr: bool = False, wrap: bool = False, width: int | None = None) -> Console:
+    """Text of nodes is never markup; lines are wrapped by nobody but the terminal, unless told."""
+    return _Net(
+        stderr=stderr,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=not wrap,
+        width=width,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )
+
+
+def block(what: RenderableType) -> None:
+    """Tables and paragraphs: a terminal wraps them; in a pipe a line is what grep finds."""
+    out = console(wrap=True)
+    if out.is_terminal:
+        out.print(what)
+        return
+    out = console(wrap=True, width=_ENDLESS)
+    with out.capture() as captured:
+        out.print(what)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 class Progress:
@@ -97,15 +141,20 @@ def lines(told: Told) -> Iterator[Text]:
     for note in told.notes:
         yield _line("note", note)
     for one in told.status.get("findings", ()):
-        yield _line("finding", f"{one['signature']}: {one['evidence']}")
+        yield _line("finding", f"{one['signature']}: {one.get('evidence', '')}")
 
 
 def _steps(status: Any) -> Iterator[Text]:
-    for step in status.get("plan", {}).get("steps", ()):
-        yield _line(step["aspect"], step["text"], (_disruption(step), "yellow"))
+    """The plan; what differs and is in no plan is being mended."""
+    steps = status.get("plan", {}).get("steps", ())
+    for step in steps:
+        yield _line(step["aspect"], step["text"], (disruption(step), "yellow"))
+    for one in () if steps else status.get("drift", ()):
+        yield _line(one["aspect"], f"{one['kind']}: {one['item']}")
 
 
-def _disruption(step: Any) -> str:
+def disruption(step: Any) -> str:
+    """What a step of a plan disturbs, service by service where that is known."""
     if step["disrupts"] == "nothing":
         return ""
     touched = ", ".join(f"{one['name']} {one['action']}" for one in step.get("services", ()))
@@ -113,12 +162,13 @@ def _disruption(step: Any) -> str:
 
 
 def _wrong(name: str, said: Any) -> Iterator[Text]:
-    reason = Reason(said["reason"])
+    reason = said["reason"]
     if reason in _GOOD:
         return
-    message = f": {said['message']}" if said["message"] else ""
+    message = f": {said['message']}" if said.get("message") else ""
     yield _line(name or "node", (str(reason), "red"), message)
-    yield _line("", (REASONS[reason].hint, "dim"))
+    if reason in REASONS:  # that of a newer operator is none of ours
+        yield _line("", (REASONS[Reason(reason)].hint, "dim"))
 
 
 def _line(name: str, *parts: Any) -> Text:
