@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup format check check-style check-units check-scripts test soak demo bench crds chart clean
+.PHONY: help setup format check check-style check-units check-scripts test soak demo pictures bench crds chart clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -46,6 +46,9 @@ soak: setup ## the long campaigns (docs/evidence/ says which, and how long each 
 
 demo: setup ## the main job, live, on a real API server and a real node
 	@$(PY) -m lab.demo
+
+pictures: setup ## docs/pictures/*.svg, taken from real terminals over real nodes
+	@$(PY) -m lab.pictures
 
 bench: setup ## what a visit, an edit, a release and 200 nodes cost
 	@$(PY) -m bench
