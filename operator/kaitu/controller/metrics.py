@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from prometheus_client import (
@@ -25,6 +24,7 @@ from kaitu.controller.gauges import (
 )
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.core.version import PROGRAM
 
 PHASES = {
     Reason.HOST_DENIED: "resolve",
@@ -109,7 +109,7 @@ class Metrics:
         name, text, labels = "kaitu_build_info", "Always 1; what runs.", ("version", "python")
         self.described.append(Described(name, "gauge", labels, text))
         build = Gauge(name, text, labels, registry=self.registry)
-        build.labels(_version(), platform.python_version()).set(1)
+        build.labels(PROGRAM, platform.python_version()).set(1)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         self.described.append(Described(f"{name}_total", "counter", labels, text))
@@ -146,14 +146,6 @@ class Metrics:
         self.commands.labels(script).inc()
         if error:
             self.ssh_errors.labels("command", str(error.reason)).inc()
-
-
-def _version() -> str:
-    """Of the installed package; from a source tree nobody can say."""
-    try:
-        return version("kaitu-operator")
-    except PackageNotFoundError:
-        return "source"
 
 
 def described() -> list[Described]:

@@ -5,10 +5,11 @@ from typing import Final
 
 
 def _installed() -> str:
+    """From a source tree nobody can say."""
     try:
         return version("kaitu-operator")
     except PackageNotFoundError:
-        return "from-source"
+        return "source"
 
 
 PROGRAM: Final = _installed()
