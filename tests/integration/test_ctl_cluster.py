@@ -226,17 +226,17 @@ def test_two_operators_over_one_namespace_are_found(me: User, cluster: Cluster) 
 
 def test_changes_are_followed(me: User) -> None:
     """Without a terminal: a line for each change."""
-    watching = me.start("watch")
-    assert watching.stdout
-    first = watching.stdout.readline()
-    assert first.startswith(f"{me.namespace}/vps True")
-    me.run("suspend", "vps")
-    seen = ""
-    while "Suspended" not in seen:
-        seen = watching.stdout.readline()
-        assert seen, "the watch ended"
-    watching.send_signal(signal.SIGINT)
-    assert watching.wait(30) == 130
+    with me.start("watch") as watching:
+        assert watching.stdout
+        first = watching.stdout.readline()
+        assert first.startswith(f"{me.namespace}/vps True")
+        me.run("suspend", "vps")
+        seen = ""
+        while "Suspended" not in seen:
+            seen = watching.stdout.readline()
+            assert seen, "the watch ended"
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 130
     me.run("resume", "vps")
 
 

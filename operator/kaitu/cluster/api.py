@@ -29,7 +29,7 @@ from kaitu.cluster.errors import (
     of_failure,
     of_status,
 )
-from kaitu.cluster.login import Credentials, Login, log_in
+from kaitu.cluster.login import Credentials, Login, Place, log_in
 
 __all__ = [
     "Api",
@@ -90,15 +90,6 @@ class _Request:
         if not all(_SEGMENT.fullmatch(part) for part in self.path.removeprefix("/").split("/")):
             raise Missing(404, f"{self.method} {self.path!r}: no object has such a name")
         return host + self.path + (f"?{urlencode(self.query)}" if self.query else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a login is loaded from, and who asks."""
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    agent: str = _AGENT
 
 
 class Api:

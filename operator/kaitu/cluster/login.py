@@ -46,6 +46,15 @@ class Login:
     namespace: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a login is loaded from, and who asks, as the server's audit log has it."""
+
+    kubeconfig: str | None
+    context: str | None
+    agent: str
+
+
 async def log_in(kubeconfig: str | None, context: str | None = None) -> Login:
     """Load the given file, else $KUBECONFIG, else the pod's account, else ~/.kube/config.
 
