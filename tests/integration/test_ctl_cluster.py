@@ -149,6 +149,7 @@ def test_a_request_that_stands_is_asked_again(me: User, cluster: Cluster) -> Non
     status = json.dumps({"status": {"revision": {"held": held}, "handled": {"retry": held}}})
     patch = ("patch", "kaitunode", "vps", "--subresource=status", "--type=merge", "-p")
     cluster.kubectl(*patch, status)
+    cluster.kubectl("annotate", "kaitunode", "vps", f"fleet.kaitu.io/retry={held}")
     waits = me.start("retry", "vps", "--timeout", "60s")
     until(lambda: "retry" not in str(body(cluster)["metadata"].get("annotations")), 30, "asking")
     cluster.kubectl(*patch, json.dumps({"status": {"handled": {"retry": None}}}))
