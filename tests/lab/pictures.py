@@ -21,7 +21,6 @@ from rich.text import Text
 
 from lab import fleet
 from lab.cluster import Cluster, install_crds
-from lab.node import Node
 from lab.operator import ROOT, Operator
 from lab.run import Lab
 from lab.stack import stack
@@ -101,8 +100,8 @@ def save(name: str, title: str, said: str) -> None:
     print(f"   docs/pictures/{name}.svg")
 
 
-def fill(lab: Lab) -> tuple[Terminal, Node]:
-    """The fleet, all in order; the node that will be lost."""
+def fill(lab: Lab) -> Terminal:
+    """A fleet of which one is in order, one has undone a release, and one is lost."""
     install_crds(lab.control_plane)
     cluster = Cluster.fresh(lab.control_plane, "fleet")
     lab.registry.push("v2", "v3-sick", "v1")
@@ -121,8 +120,12 @@ def fill(lab: Lab) -> tuple[Terminal, Node]:
     fleet.patch(cluster, "osaka-1", compose=compose)
     fleet.wait(cluster, "osaka-1", _undone, 300, "GateFailed, and undone")
     nodes[2].run("systemctl stop ssh")
-    fleet.wait(cluster, "seoul-1", lambda s: not s.ready, 120, "loss")
-    return Terminal(cluster.kubeconfig, cluster.namespace), nodes[0]
+    terminal = Terminal(cluster.kubeconfig, cluster.namespace)
+    terminal.shows(
+        "reconcile", "seoul-1", "--wait"
+    )  # afresh: the open connection lives on
+    fleet.wait(cluster, "seoul-1", lambda seen: not seen.ready, 60, "loss")
+    return terminal
 
 
 def _undone(seen: fleet.Seen) -> bool:
@@ -132,7 +135,7 @@ def _undone(seen: fleet.Seen) -> bool:
 def main() -> int:
     with Lab.open() as lab:
         say("Three real nodes come up")
-        terminal, _ = fill(lab)
+        terminal = fill(lab)
         say("What kaituctl shows of them")
         save("watch", "kaituctl watch", terminal.shows("watch", seconds=8))
         save("status", "kaituctl status osaka-1", terminal.shows("status", "osaka-1"))
