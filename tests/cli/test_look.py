@@ -201,7 +201,7 @@ def test_the_fleet_has_the_worst_first_and_counts_what_is_hidden() -> None:
     assert max(map(len, shown.splitlines())) <= 80
     small = printed(fleet(bodies, NOW, "no answer", rows=6, where="namespace x"))
     assert "2 more are not shown" in small
-    assert "does not answer: no answer" in small
+    assert "no answer of the API server: no answer" in small
 
 
 def test_news_are_told_once() -> None:

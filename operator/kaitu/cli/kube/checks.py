@@ -197,7 +197,7 @@ async def _keys(session: Session, bodies: Sequence[Body]) -> AsyncIterator[Findi
         else:
             good += 1
     if good and good == len(wanted):
-        yield Finding("keys", Level.OK, f"{good} key Secrets are there and can be read as keys")
+        yield Finding("keys", Level.OK, f"all {good} key Secrets hold a private key")
 
 
 async def _secret(session: Session, namespace: str, name: str) -> Body:

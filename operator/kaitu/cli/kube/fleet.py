@@ -78,7 +78,7 @@ _WORDS: Final = {"False": "not ready", "Unknown": "unknown", "True": "ready"}
 
 def _foot(trouble: str, now: datetime) -> Text:
     if trouble:
-        return Text(f"\nas it was; the API server does not answer: {trouble}", "red")
+        return Text(f"\nas it was; no answer of the API server: {trouble}", "red")
     return Text(f"\n{now:%H:%M:%S} UTC; Ctrl-C ends it", "dim")
 
 

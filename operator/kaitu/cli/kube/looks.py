@@ -202,7 +202,7 @@ async def _news(session: Session, query: Mapping[str, Any]) -> None:
 async def _live(session: Session, query: Mapping[str, Any]) -> None:
     out = console(wrap=True)
     nodes: Mapping[Any, Body] = {}
-    trouble = ""
+    trouble = "not yet"
 
     def picture() -> Group:
         return fleet(nodes, look.now(), trouble, rows=out.height, where=session.scope_name)
