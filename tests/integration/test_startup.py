@@ -33,9 +33,7 @@ def start(lab: Lab, bare: ControlPlane) -> Iterator[Start]:
 
         def begin(kubeconfig: Path, *arguments: str) -> Operator:
             log = lab.state / f"startup-{next(names)}.log"
-            operator = Operator.start(
-                bare, log, *arguments, level="INFO", kubeconfig=kubeconfig
-            )
+            operator = Operator.start(bare, log, *arguments, level="INFO", kubeconfig=kubeconfig)
             ending.callback(operator.stop)
             return operator
 
