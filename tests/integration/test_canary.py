@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kaitu.core.redaction import CUT
 from lab import fleet
 from lab.audit import log_of
 from lab.cluster import Cluster
@@ -163,6 +164,11 @@ def test_no_canary_is_found_in_any_sink(sinks):
     leaks = {name: found(read()) for name, read in sinks.items()}
 
     assert {name: forms for name, forms in leaks.items() if forms} == {}
+
+
+def test_nothing_had_to_be_cut_out_of_the_log(sinks):
+    """What is known to be secret is cut out of it as a last net: nothing may fall into that."""
+    assert CUT not in sinks["log"]()
 
 
 def test_the_sinks_hold_what_they_should(sinks):

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from lab.cache import locked, root, shared
-from lab.command import run
+from lab.command import attempt, run
 from lab.steps import LabError, step
 
 APT = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -48,9 +48,10 @@ def unpacked(package: str) -> Path:
 
 def _unpack(package: str, folder: Path) -> None:
     with step(f"fetching {package} from Debian", "10 s"), tempfile.TemporaryDirectory() as place:
-        if not run("apt-cache", "policy", package):
+        download = ("apt-get", "download", "-qq", package)
+        if attempt(*download, cwd=Path(place), timeout=600)[0]:
             run("apt-get", "update", env=APT, timeout=600)
-        run("apt-get", "download", "-qq", package, cwd=Path(place), timeout=600)
+            run(*download, cwd=Path(place), timeout=600)
         part = folder.with_suffix(".part")
         run("dpkg-deb", "-x", *map(str, Path(place).glob("*.deb")), str(part))
         part.rename(folder)

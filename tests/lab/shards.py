@@ -32,6 +32,7 @@ LONG = {
     "test_chart.py": 40,
     "test_jumps.py": 95,
     "test_ctl_release.py": 120,
+    "test_telemetry.py": 80,
     "test_ctl.py": 70,
     "test_ctl_cluster.py": 90,
     "test_startup.py": 60,

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kaitu.api.policy import Policy
-from kaitu.cluster.api import Api
+from kaitu.cluster.api import Api, Credentials
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.installation import Installation
 from kaitu.cluster.known_hosts import KnownHosts
@@ -97,7 +97,7 @@ async def _lead(
             return 0
         async with _renewing(leader):
             app = await _app(options, api, leader, namespace, metrics, redactor)
-            return await _work(app, health, stop)
+            return await _work(app, health, stop, lambda: _login(api, redactor))
     finally:
         await leader.release()
 
@@ -159,7 +159,16 @@ async def _app(
     )
 
 
-async def _work(app: App, health: Health, stop: asyncio.Event) -> int:
+def _login(api: Api, redactor: Redactor) -> Credentials:
+    """Each login of the watch, and with it each new token, which is a secret as well."""
+    found = api.credentials()
+    redactor.learn(filter(None, (found.token, found.private_key_data)))
+    return found
+
+
+async def _work(
+    app: App, health: Health, stop: asyncio.Event, login: Callable[[], Credentials]
+) -> int:
     """Workers, chores and the informer; ends when the first of stop, lease and informer ends."""
     relisted, listed, leave = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -182,7 +191,7 @@ async def _work(app: App, health: Health, stop: asyncio.Event) -> int:
         )
     ]
     informer = asyncio.create_task(
-        watch(see, app.api.credentials, app.namespaces, stop=leave, ready=listed, grace=3 * GRACE)
+        watch(see, login, app.namespaces, stop=leave, ready=listed, grace=3 * GRACE)
     )
     rehook = asyncio.create_task(_rehook(listed, stop))
     ends = [

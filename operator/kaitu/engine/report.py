@@ -104,12 +104,23 @@ def stamp(now: datetime) -> str:
 def events(subject: Subject, visit: Visit | None, findings: Findings) -> list[Event]:
     """What changed hands in this visit: conditions that turned, and steps that were done."""
     before = {c["type"]: c for c in subject.status.get("conditions", ())}
-    turned = [
-        _turned(kind, findings[kind])
+    news = [
+        kind
         for kind in (*verdicts.LAYERS, Condition.READY)
         if _is_news(kind, before.get(kind, {}), findings[kind])
     ]
+    turned = [_turned(kind, findings[kind]) for kind in _told(news, findings)]
     return turned + _deeds(subject, visit) + _intents(subject, visit)
+
+
+def _told(news: list[Condition], findings: Findings) -> list[Condition]:
+    """A node that is lost, or back, is said once: not by each condition that follows from it."""
+    if Condition.READY in news and findings[Condition.READY].verdict is Verdict.TRUE:
+        return [Condition.READY]
+    first = {findings[kind].reason: kind for kind in reversed(news)}
+    if len(first) > 1:
+        first.pop(Reason.UNOBSERVED, None)
+    return [kind for kind in news if kind in first.values()]
 
 
 def _is_news(kind: Condition, before: Mapping[str, Any], finding: verdicts.Finding) -> bool:
