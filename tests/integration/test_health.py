@@ -17,7 +17,7 @@ from lab import ports
 from lab.cluster import Cluster
 from lab.command import Child
 from lab.deaf import Proxy
-from lab.operator import ACCOUNT, BASE, ROOT
+from lab.operator import ACCOUNT, BASE, RIGHTS, ROOT
 from lab.run import Lab
 from lab.wait import until
 from specs import good, kaitu_node
@@ -58,7 +58,7 @@ class Scene:
 def scene(lab: Lab, cluster: Cluster) -> Iterator[Scene]:
     """It knows one KaituNode, which is suspended: no node is needed to judge the watch."""
     cluster.apply(kaitu_node("quiet", {**good(), "suspend": True}))
-    cluster.plane.kubectl("apply", "-f", str(BASE))
+    cluster.plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
     with ExitStack() as ending:
         proxy = Proxy(cluster.plane.kubeconfig_for(ACCOUNT))
         ending.callback(proxy.close)

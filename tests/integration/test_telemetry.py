@@ -79,8 +79,11 @@ def scene(lab: Lab, cluster: Cluster, node: Node, pushed: Registry) -> Iterator[
         ending.callback(prometheus.stop)
         made = Scene(cluster, node, operator, prometheus)
         fleet.wait_ready(cluster, "vps", 240)
-        node.run(f"sysctl -qw {CC}=cubic || sysctl -qw {CC}=reno")
+        node.run(f"sysctl -qw {CC}=reno")
         until(lambda: made.figure("kaitu_drift_corrected_total{"), 60, "corrected drift")
+        before = made.figure("kaitu_ssh_login_seconds_count")
+        cluster.kubectl("annotate", "kaitunode", "vps", "fleet.kaitu.io/requestedAt=now")
+        until(lambda: made.figure("kaitu_ssh_login_seconds_count") > before, 60, "fresh login")
         assert log.exists()
         yield made
 
