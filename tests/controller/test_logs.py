@@ -135,9 +135,17 @@ def test_a_secret_is_cut_out_wherever_it_stands(log):
     assert "kaitu-canary-other" in log.text  # the search could have found one
 
 
-def test_a_format_that_does_not_exist_is_refused(capsys):
+@pytest.mark.parametrize(("flag", "word"), [("--log-format", "xml"), ("--log-level", "loud")])
+@pytest.mark.parametrize("by", ["flag", "environment"])
+def test_a_word_that_does_not_exist_is_refused(capsys, monkeypatch, flag, word, by):
+    words = [flag, word] if by == "flag" else []
+    if by == "environment":
+        monkeypatch.setenv("KAITU_" + flag.strip("-").replace("-", "_").upper(), word)
+
     with pytest.raises(SystemExit) as ended:
-        main(["run", "--log-format", "xml"])
+        main(["run", *words])
 
     assert ended.value.code == 2
-    assert "--log-format" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"argument {flag}: must be " in said
+    assert f"not '{word}'" in said

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from kaitu.api.crd import crds
@@ -65,26 +66,39 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
         help="watch every namespace (KAITU_ALL_NAMESPACES=true); the default without --namespace",
     )
     for flag, default, metavar, text in _FLAGS:
-        name = "KAITU_" + flag.strip("-").replace("-", "_").upper()
+        name = _variable(flag)
         parser.add_argument(
             flag,
             default=os.environ.get(name, default),
             metavar=metavar,
             help=f"{text} ({name})",
         )
-    parser.add_argument(
-        "--log-level",
-        choices=LEVELS,
-        default=os.environ.get("KAITU_LOG_LEVEL", "INFO"),
-        help="how much to log (KAITU_LOG_LEVEL); no level ever prints a secret",
-    )
-    parser.add_argument(
-        "--log-format",
-        choices=logs.FORMATS,
-        default=os.environ.get("KAITU_LOG_FORMAT", "text"),
-        help="text for people or json, one object per line, for collectors (KAITU_LOG_FORMAT)",
-    )
+    for flag, choices, default, text in _CHOICES:
+        name = _variable(flag)
+        parser.add_argument(
+            flag,
+            type=partial(_one_of, choices),
+            default=os.environ.get(name, default),
+            metavar="|".join(choices),
+            help=f"{text} ({name})",
+        )
 
+
+def _variable(flag: str) -> str:
+    return "KAITU_" + flag.strip("-").replace("-", "_").upper()
+
+
+def _one_of(choices: Sequence[str], word: str) -> str:
+    """``choices=`` of argparse lets a default pass unseen: ours may come from the environment."""
+    if word not in choices:
+        raise argparse.ArgumentTypeError(f"must be {' or '.join(choices)}, not {word!r}")
+    return word
+
+
+_CHOICES = (
+    ("--log-level", LEVELS, "INFO", "how much to log; no level ever prints a secret"),
+    ("--log-format", logs.FORMATS, "text", "text for people, or json: one object per line"),
+)
 
 _FLAGS = (
     ("--policy", None, "FILE", "what specs may ask for; stated defaults without it"),
