@@ -3,6 +3,7 @@
 The operator's patience is shortened, nothing else of it; what it is told is a real API server's.
 """
 
+import math
 import sys
 import urllib.error
 import urllib.request
@@ -47,8 +48,10 @@ class Scene:
             return error.code, error.read().decode()
 
     def figure(self, name: str) -> float:
+        """NaN while it is not served: before it leads."""
         lines = self.says("/metrics")[1].splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+        found = (float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+        return next(found, math.nan)
 
     def edit(self, value: str) -> None:
         self.cluster.kubectl("label", "--overwrite", "kaitunode", "quiet", f"edited={value}")

@@ -26,8 +26,10 @@ class Proxy:
         self._cluster = self.config["clusters"][0]["cluster"]
         self.deaf = threading.Event()
         self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
         self._port = 0
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
         until(lambda: self._port, 30, "port of the proxy")
 
     def kubeconfig(self, place: Path) -> Path:
@@ -39,27 +41,27 @@ class Proxy:
         return place
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(30)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._start())
-        self._loop.run_forever()
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
 
-    async def _start(self) -> None:
+    async def _serve(self) -> None:
         ca = base64.b64decode(self._cluster["certificate-authority-data"]).decode()
-        trust = ssl.create_default_context(cadata=ca)
+        trust = TCPConnector(ssl=ssl.create_default_context(cadata=ca), limit=0)
         self._server = self._cluster["server"]
-        self._session = ClientSession(
-            connector=TCPConnector(ssl=trust, limit=0), timeout=ClientTimeout(total=None)
-        )
         app = web.Application(client_max_size=1 << 24)
         app.router.add_route("*", "/{path:.*}", self._pass)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self._port = runner.addresses[0][1]
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+        async with ClientSession(connector=trust, timeout=ClientTimeout(total=None)) as session:
+            self._session = session
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self._port = runner.addresses[0][1]
+            await self._over.wait()
+            await runner.cleanup()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _OURS}
