@@ -1,8 +1,11 @@
 """Each alert and each panel asks for metrics and labels that exist, and each alert has a page."""
 
 import re
+import subprocess
+import textwrap
 
 import pytest
+import yaml
 
 from alerts.files import (
     DASHBOARDS,
@@ -125,3 +128,28 @@ def test_every_metric_of_the_fleet_is_on_a_dashboard():
         "kaitu_node_condition_transition_timestamp_seconds",
         "kaitu_slot_holder",
     }
+
+
+MONITORING = (ROOT / "docs" / "how-to" / "monitoring.md").read_text()
+
+
+def test_the_command_that_completes_the_addresses_of_the_runbooks_does_so():
+    (command,) = re.findall(r"^    (sed .*) >\S+$", MONITORING, re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    groups = yaml.safe_load(done.stdout)["groups"]
+    found = {rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
+    base = "https://git.example.com/kaitu/blob/main/docs/runbooks/"
+    assert found == {f"{base}{name}.md" for name in alerts()}
+
+
+def test_the_page_lists_every_alert_with_its_severity():
+    listed = re.findall(r"^\| \[(\w+)\]\(\S+\) \| (\w+) \|", MONITORING, re.MULTILINE)
+    assert dict(listed) == {name: rule["labels"]["severity"] for name, rule in alerts().items()}
+
+
+def test_the_page_shows_a_configuration_that_keeps_our_labels():
+    (block,) = re.findall(r"^    scrape_configs:\n(?:      .*\n)+", MONITORING, re.MULTILINE)
+    (job,) = yaml.safe_load(textwrap.dedent(block))["scrape_configs"]
+    assert job["honor_labels"] is True
