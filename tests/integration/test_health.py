@@ -68,7 +68,12 @@ def scene(lab: Lab, cluster: Cluster) -> Iterator[Scene]:
         made = Scene(cluster, proxy, f"127.0.0.1:{ports.free(1)[0]}")
         child = _operator(lab.state / "by-proxy", made)
         ending.callback(child.stop, 30)
-        until(lambda: made.figure("kaitu_nodes") == 1, 60, "operator that knows the node")
+
+        def knows() -> bool:
+            child.check()
+            return made.figure("kaitu_nodes") == 1
+
+        until(knows, 60, "operator that knows the node")
         yield made
 
 
