@@ -69,7 +69,7 @@ class Proxy:
             request.method,
             f"{self._server}{request.path_qs}",
             headers={**headers, "Accept-Encoding": "identity"},
-            data=await request.read(),
+            data=await request.read() or None,
         )
         async with sent as answer:
             passed = {k: v for k, v in answer.headers.items() if k.lower() not in _OURS}
