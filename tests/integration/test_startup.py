@@ -72,7 +72,7 @@ def test_each_thing_that_is_missing_is_said_and_awaited(bare: ControlPlane, star
 
     grant(bare)
     until(operator.leads, 60, "leader, once nothing is missing")
-    assert "200" in ready(operator)
+    until(lambda: "200" in ready(operator), 30, "ready operator")
     waits = [line for line in operator.log.splitlines() if "waiting: " in line]
     assert len(waits) <= 6, "each is said once, not at each look"
     assert "Traceback" not in operator.log
