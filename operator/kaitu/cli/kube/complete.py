@@ -15,7 +15,7 @@ import typer
 from kaitu.cli.kube.session import Session, Where
 from kaitu.cluster.errors import ApiError
 
-SOON: Final = 2.0
+SOON: Final = 8.0
 NO_FILES: Final = ":4"
 """cobra's directive for kubectl: these are all, do not offer files."""
 
