@@ -15,6 +15,7 @@ from kaitu.cluster import login
 from kaitu.cluster.api import (
     Api,
     Conflict,
+    Deposed,
     Forbidden,
     Missing,
     Unauthorized,
@@ -56,6 +57,28 @@ def test_verbs_and_their_errors(cluster: Cluster) -> None:
             await api.delete(configmaps(space, "one"))
             with pytest.raises(Missing):
                 await api.delete(configmaps(space, "one"))
+
+    asyncio.run(use())
+
+
+def test_who_does_not_lead_sends_nothing_but_the_lease(cluster: Cluster) -> None:
+    one = configmaps(cluster.namespace, "kept")
+
+    async def use() -> None:
+        async with connected(cluster.kubeconfig) as api:
+            made = await api.create(configmaps(cluster.namespace), configmap("kept", a="1"))
+            api.may_write = lambda: False
+            for writing in (
+                api.create(configmaps(cluster.namespace), configmap("more")),
+                api.update(one, {**made, "data": {"a": "2"}}),
+                api.patch(one, {"data": {"a": "2"}}),
+                api.delete(one),
+            ):
+                with pytest.raises(Deposed, match="does not lead"):
+                    await writing
+            assert await api.get(one) == made
+            taken = await api.urgent("PUT", one, {**made, "data": {"a": "3"}})
+            assert taken["data"] == {"a": "3"}
 
     asyncio.run(use())
 

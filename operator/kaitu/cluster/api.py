@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
@@ -21,6 +21,7 @@ from kaitu.cluster import login
 from kaitu.cluster.errors import (
     ApiError,
     Conflict,
+    Deposed,
     Forbidden,
     Invalid,
     Missing,
@@ -36,6 +37,7 @@ __all__ = [
     "ApiError",
     "Conflict",
     "Credentials",
+    "Deposed",
     "Forbidden",
     "Invalid",
     "Missing",
@@ -93,9 +95,14 @@ class _Request:
 
 
 class Api:
-    """A connection to one API server. All methods raise ``ApiError``; none retries but for 401."""
+    """A connection to one API server. All methods raise ``ApiError``; none retries but for 401.
+
+    ``may_write`` is asked at the last moment before each writing request but the urgent ones: a
+    process that slept must not send what it had meant to say while it still led.
+    """
 
     def __init__(self, login: Login, place: Place) -> None:
+        self.may_write: Callable[[], bool] = lambda: True
         self._place = place
         self._login = login
         self._client = _client(login.configuration, place.agent)
@@ -202,6 +209,8 @@ class Api:
 
     async def _ordinary(self, request: _Request) -> Body:
         async with self._slots:
+            if request.method != "GET" and not self.may_write():
+                raise Deposed(0, f"{request}: not sent, this process does not lead")
             return await self._send(request)
 
     async def _send(self, request: _Request) -> Body:

@@ -22,6 +22,10 @@ class Forbidden(ApiError):
     """403: the role does not allow it."""
 
 
+class Deposed(ApiError):
+    """Nothing was sent: another process may lead by now."""
+
+
 class Missing(ApiError):
     """404: no such object."""
 

@@ -98,6 +98,7 @@ class Leader:
         lease, self._held, self._sent = self._held, None, None
         if lease is None or self.lost.is_set():
             return
+        self.lost.set()
         try:
             await self._release(lease)
         except ApiError as error:
@@ -169,7 +170,8 @@ class Leader:
         self._sent = sent
 
     def _lose(self, why: str) -> None:
-        log.error("%s no longer leads: %s", self.identity, why)
+        if not self.lost.is_set():
+            log.error("%s no longer leads: %s", self.identity, why)
         self._held = self._sent = None
         self.lost.set()
 

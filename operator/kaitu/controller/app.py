@@ -1,5 +1,6 @@
 """Everything a visit of this process needs, wired once at the start and passed along."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +35,11 @@ class Writer:
 
 @dataclass(slots=True)
 class App:
-    """The parts of the running operator. ``stopping`` is set by SIGTERM: no new step begins."""
+    """The parts of the running operator. ``stopping`` is set by SIGTERM: no new step begins.
+
+    ``looking`` has the turns that have written nothing yet, neither on a node nor in the API: who
+    stops does not wait for them.
+    """
 
     api: Api
     leader: Leader
@@ -57,10 +62,16 @@ class App:
     lag: float = 0.0
     beat: float = 0.0
     uses: dict[Key, frozenset[Object]] = field(default_factory=dict)
+    looking: dict[Key, "asyncio.Task[None]"] = field(default_factory=dict)
     queue: Queue[Key] = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue = Queue(self.clock)
+
+    def may_write(self, key: Key) -> bool:
+        """Whether this process still leads; a turn that was told so is let finish."""
+        self.looking.pop(key, None)
+        return self.leader.may_write()
 
     def reference_changed(self, at: Object) -> None:
         """A Secret or ConfigMap is not as it was: its nodes look again."""

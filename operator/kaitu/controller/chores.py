@@ -29,6 +29,8 @@ async def worker(app: App) -> None:
     """Take a node, give it its turn, put it back with its next due time; for ever."""
     while not app.stopping:
         key = await app.queue.get()
+        if task := asyncio.current_task():
+            app.looking[key] = task
         try:
             delay = await _turn(app, key)
             if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
@@ -36,6 +38,7 @@ async def worker(app: App) -> None:
             elif delay is not None:
                 app.queue.add_at(key, app.clock() + delay)
         finally:
+            app.looking.pop(key, None)
             app.queue.done(key)
 
 

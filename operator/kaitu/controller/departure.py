@@ -72,6 +72,8 @@ async def _release(app: App, record: Record) -> None:
 
 async def _set_finalizer(app: App, record: Record, *, present: bool) -> bool:
     """Change the list only as it was seen: other controllers' finalizers are theirs."""
+    if not app.may_write(record.key):
+        return False
     kept = [name for name in record.finalizers if name != FINALIZER]
     patch = {
         "metadata": {

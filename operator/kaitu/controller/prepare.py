@@ -153,7 +153,7 @@ def orders(
         identity=identity(app, record),
         claims=claims(app, record, prepared.spec),
         brake=Brake(record.key, app.slots),
-        may_write=app.leader.may_write,
+        may_write=lambda: app.may_write(record.key),
         announce=announce,
         superseded=lambda: app.stopping or app.queue.pending(record.key),
         frozen=lambda: app.guard.frozen,

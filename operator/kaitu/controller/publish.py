@@ -30,7 +30,7 @@ async def publish(
     False when the API does not have it: it refused, or the resource is gone or another by now.
     """
     current = app.store.get(record.key)
-    if current is None or current.uid != record.uid or not app.leader.may_write():
+    if current is None or current.uid != record.uid or not app.may_write(record.key):
         return False
     wanted = fitted(status)
     try:

@@ -46,7 +46,7 @@ async def reconcile(app: App, key: Key) -> float | None:
         return WITHOUT_LEASE
     if record.deleting:
         observer.forget(app, key)
-        return await depart(app, record)
+        return await depart(app, record) if app.may_write(key) else WITHOUT_LEASE
     try:
         spec = validate(record.spec)
     except KaituError as error:

@@ -95,6 +95,7 @@ async def _lead(
     try:
         if not await _unless(stop, leader.acquire()):
             return 0
+        api.may_write = leader.may_write
         async with _renewing(leader):
             app = await _app(options, api, leader, namespace, metrics, redactor)
             return await _work(app, health, stop, lambda: _login(api, redactor))
@@ -201,9 +202,11 @@ async def _work(
     ]
     await asyncio.wait([*ends, *beside], return_when=asyncio.FIRST_COMPLETED)
     await _leave(app)
-    leave.set()
     for task in (*beside, *workers, rehook, *ends[1:]):
         task.cancel()
+    await asyncio.wait([*beside, *workers])
+    await app.leader.release()  # nothing is written from here on, and the next one waits for this
+    leave.set()
     await asyncio.wait([informer], timeout=GRACE)
     for task in (informer, *beside):
         if task.done() and not task.cancelled() and (error := task.exception()):
@@ -220,7 +223,11 @@ async def _rehook(listed: asyncio.Event, stop: asyncio.Event) -> None:
 async def _leave(app: App) -> None:
     """Finish the steps in hand, start none; then close what is open."""
     app.stopping = True
-    log.info("stopping: %d visits finish their step in hand", app.queue.working)
+    looking = list(app.looking.values())
+    for turn in looking:
+        turn.cancel()
+    writing = app.queue.working - len(looking)
+    log.info("stopping: %d visits finish their step in hand", writing)
     end = app.clock() + GRACE
     while app.queue.working and app.clock() < end:
         await asyncio.sleep(0.05)
