@@ -34,23 +34,19 @@ STARTED = "docker ps -aq | xargs docker inspect -f '{{.Name}} {{.State.StartedAt
 
 
 @dataclass
-class Standing:
+class Vps:
     """The node, its resource ``vps``, and what a test does to both; how long it waited is said."""
 
     cluster: Cluster
     node: Node
-    start: Callable[[], Operator]
-    operator: Operator = field(init=False)
 
-    def set_up(self) -> None:
+    def apply(self) -> None:
         fleet.provision(self.node)
         self.cluster.apply(
             fleet.key_secret(self.node.keys.private),
             fleet.release("1.0.0"),
             fleet.kaitu_node(NAME, self.node, **SPEC),
         )
-        self.operator = self.start()
-        self.recovers(240)
 
     def restore(self) -> None:
         """The spec as it was, and the node in order again."""
@@ -147,6 +143,19 @@ class Standing:
 
     def idle(self, timeout: float = 120) -> None:
         until(lambda: not self.job(), timeout, "end of the job")
+
+
+@dataclass
+class Standing(Vps):
+    """With an operator process of its own over it."""
+
+    start: Callable[[], Operator]
+    operator: Operator = field(init=False)
+
+    def set_up(self) -> None:
+        self.apply()
+        self.operator = self.start()
+        self.recovers(240)
 
 
 def _states(log: Path) -> list[Seen]:
