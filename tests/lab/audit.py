@@ -10,16 +10,18 @@ from lab.controlplane import ControlPlane
 from lab.operator import ACCOUNT
 from lab.steps import LabError
 
+POD = "authentication.kubernetes.io/pod-name"
 WRITING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 @dataclass(frozen=True)
 class Request:
-    """One finished request of the operator's account."""
+    """One finished request of the operator's account; the pod is known where one sent it."""
 
     verb: str
     uri: str
     code: int
+    pod: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def mark(plane: ControlPlane) -> int:
 def requests(plane: ControlPlane, offset: int = 0, user: str = ACCOUNT) -> list[Request]:
     """Every request of this user that was logged after ``offset`` bytes."""
     return [
-        Request(event["verb"], event["requestURI"], event.get("responseStatus", {}).get("code", 0))
+        _request(event)
         for event in _events(plane, offset, user)
         if event["stage"] == "ResponseComplete"
     ]
@@ -93,6 +95,12 @@ def _object(ref: dict[str, str]) -> dict[str, str]:
 def _allowed(event: dict[str, Any]) -> bool:
     decision = event.get("annotations", {}).get("authorization.k8s.io/decision")
     return bool(decision == "allow")
+
+
+def _request(event: dict[str, Any]) -> Request:
+    code = event.get("responseStatus", {}).get("code", 0)
+    (pod,) = event["user"].get("extra", {}).get(POD) or ("",)
+    return Request(event["verb"], event["requestURI"], code, pod)
 
 
 def writes(plane: ControlPlane, offset: int = 0, user: str = ACCOUNT) -> list[Request]:

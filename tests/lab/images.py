@@ -4,7 +4,10 @@ Kept as tar files by the digest of all that goes in: a new Docker daemon imports
 """
 
 import shutil
+import sys
 import tarfile
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +26,10 @@ UNREAD = tuple(
 
 @dataclass(frozen=True)
 class Image:
-    """A root file system: Debian packages, then changes made with the new root as $1."""
+    """A root file system: Debian packages, then changes made with the new root as $1.
+
+    `fill` puts what is not in a package into a folder, which the changes know as $STAGE.
+    """
 
     name: str
     about: str
@@ -31,11 +37,13 @@ class Image:
     hooks: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     config: tuple[str, ...] = ()
+    suite: str = SUITE
+    fill: Callable[[Path], None] | None = None
 
     @property
     def key(self) -> str:
         contents = [file.read_bytes() for file in self.files]
-        return cache.digest(SUITE, *self.packages, *self.hooks, *UNREAD, *contents)
+        return cache.digest(self.suite, *self.packages, *self.hooks, *UNREAD, *contents)
 
     @property
     def reference(self) -> str:
@@ -85,25 +93,34 @@ def _forget_others(docker: Docker, image: Image) -> None:
             docker.attempt("rmi", f"{name}:{tag}")
 
 
+def kept(image: Image) -> Path:
+    """Where its root file system is, once it has been built."""
+    return cache.root() / "images" / f"{image.name}-{image.key}.tar"
+
+
 def root_file_system(image: Image) -> Path:
-    tar = cache.root() / "images" / f"{image.name}-{image.key}.tar"
+    tar = kept(image)
     if not tar.exists():
         need("mmdebstrap", package="mmdebstrap debian-archive-keyring")
-        with step(f"building the {image.name} image from Debian packages", image.about):
-            _bootstrap(image, tar)
+        with tempfile.TemporaryDirectory() as stage:
+            if image.fill:
+                image.fill(Path(stage))
+            with step(f"building the {image.name} image from Debian packages", image.about):
+                _bootstrap(image, tar, stage)
     return tar
 
 
-def _bootstrap(image: Image, tar: Path) -> None:
+def _bootstrap(image: Image, tar: Path, stage: str) -> None:
     tar.parent.mkdir(parents=True, exist_ok=True)
     part = tar.with_suffix(".part")
+    seen = {"STAGE": stage, "PYTHON": sys.executable, "PYTHONPATH": str(INSIDE.parents[1])}
     run(
         "mmdebstrap", "--quiet", "--format=tar", "--variant=apt",
         '--aptopt=Apt::Install-Recommends "false"',
         *(f"--dpkgopt={line}" for line in UNREAD),
         *(f"--customize-hook={hook}" for hook in image.hooks),
         f"--include={','.join(image.packages)}",
-        SUITE, str(part), *_mirror(), cwd=INSIDE, timeout=3600,
+        image.suite, str(part), *_mirror(), cwd=INSIDE, env=seen, timeout=3600,
     )  # fmt: skip
     for outdated in tar.parent.glob(f"{image.name}-*.tar"):
         outdated.unlink()

@@ -18,10 +18,13 @@ from lab.steps import step
 from lab.wait import until
 
 # What --privileged gives, less what would reach the machine itself or may not be ours to give.
-RIGHTS = (
+PRIVILEGED = (
     "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--cap-drop=SYS_MODULE", "--cap-drop=SYS_TIME",
     "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
     "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm",
+)  # fmt: skip
+RIGHTS = (
+    *PRIVILEGED,
     "--cgroupns=private", "--tmpfs=/run:mode=755", "--tmpfs=/tmp",
     "--volume=/var/lib/docker", "--volume=/var/lib/containerd",
     "--stop-signal=SIGRTMIN+3", "--restart=always",

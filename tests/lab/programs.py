@@ -30,6 +30,11 @@ PROGRAMS = {
     "etcd": Program("go.etcd.io/etcd/server/v3", "50 s"),
     "kube-apiserver": Program("k8s.io/kubernetes/cmd/kube-apiserver", "4 min"),
     "kubectl": Program("k8s.io/kubernetes/cmd/kubectl", "1 min"),
+    "kube-controller-manager": Program("k8s.io/kubernetes/cmd/kube-controller-manager", "1 min"),
+    "kube-scheduler": Program("k8s.io/kubernetes/cmd/kube-scheduler", "30 s"),
+    "kube-proxy": Program("k8s.io/kubernetes/cmd/kube-proxy", "30 s"),
+    "kubeadm": Program("k8s.io/kubernetes/cmd/kubeadm", "30 s"),
+    "kubelet": Program("k8s.io/kubernetes/cmd/kubelet", "2 min"),
     "helm": Program("helm.sh/helm/v4/cmd/helm", "3 min", "helm"),
     "helm3": Program("helm.sh/helm/v3/cmd/helm", "1 min", "helm"),
     "kubeconform": Program("github.com/yannh/kubeconform/cmd/kubeconform", "10 s", "helm"),
@@ -84,16 +89,17 @@ def _build(name: str, target: Path) -> None:
     part.rename(target)
 
 
-def _release() -> str:
+def release() -> str:
+    """Of Kubernetes."""
     found = re.search(r"k8s\.io/kubernetes (v\S+)", KUBERNETES.read_text())
     return found[1] if found else "unknown"
 
 
 def _stamps() -> str:
     """Without these the server says v0.0.0 and clients refuse to talk to it."""
-    release = _release()
-    major, minor, _ = release.removeprefix("v").split(".")
-    values = {"gitVersion": release, "gitMajor": major, "gitMinor": minor}
+    version = release()
+    major, minor, _ = version.removeprefix("v").split(".")
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
     return " ".join(
         f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items()
     )

@@ -20,6 +20,7 @@ from lab import cache
 from lab.controlplane import ControlPlane
 from lab.docker import Docker
 from lab.keys import Keys
+from lab.kind import Kind
 from lab.network import Network
 from lab.node import Node
 from lab.registry import Registry
@@ -61,6 +62,11 @@ class Lab:
     @cached_property
     def network(self) -> Network:
         return Network.create(self.docker)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """A cluster with kubelet and controllers, whose pods reach the nodes."""
+        return Kind.start(self.docker, self.network, self.state / "kind")
 
     @cached_property
     def keys(self) -> Keys:
