@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup format check check-style check-units check-scripts test soak demo pictures bench crds chart clean
+.PHONY: help setup format check check-style check-units check-scripts test e2e soak demo pictures \
+	bench crds chart clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -33,13 +34,16 @@ check-style:
 	@$(PY) -m house
 
 check-units:
-	$(PYTEST) --ignore tests/integration --ignore tests/scripts
+	$(PYTEST) --ignore tests/integration --ignore tests/e2e --ignore tests/scripts
 
 check-scripts:
 	$(PYTEST) tests/scripts
 
 test: check ## check, then real API server and real nodes (half an hour; the first run builds for up to 15 minutes)
 	$(PY) -m lab.shards tests/integration
+
+e2e: setup ## the chart and the image on a real cluster with kubelet (15 minutes; the first run builds for half an hour)
+	$(PYTEST) -s -v tests/e2e
 
 soak: setup ## the long campaigns (docs/evidence/ says which, and how long each took)
 	$(PYTEST) -s -m soak tests/integration
