@@ -204,7 +204,7 @@ async def _work(
     await _leave(app)
     for task in (*beside, *workers, rehook, *ends[1:]):
         task.cancel()
-    await asyncio.wait([*beside, *workers])
+    await asyncio.wait([*beside, *workers], timeout=GRACE)
     await app.leader.release()  # nothing is written from here on, and the next one waits for this
     leave.set()
     await asyncio.wait([informer], timeout=GRACE)
