@@ -16,13 +16,8 @@ LONG = {
     "test_quiet.py": 260,
     "test_faults.py": 260,
     "test_leaves.py": 240,
-<<<<<<< HEAD
-    "test_process.py": 230,
-    "test_restore.py": 320,
-=======
     "test_process.py": 260,
-    "test_restore.py": 240,
->>>>>>> 92ebe5c (Start a real cluster with kubelet: kind, its node image built from source)
+    "test_restore.py": 320,
     "test_images.py": 240,
     "test_foresight.py": 220,
     "test_deploy.py": 200,
