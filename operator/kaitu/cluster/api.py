@@ -95,13 +95,10 @@ class _Request:
 
 
 class Api:
-    """A connection to one API server. All methods raise ``ApiError``; none retries but for 401.
-
-    ``may_write`` is asked at the last moment before each writing request but the urgent ones: a
-    process that slept must not send what it had meant to say while it still led.
-    """
+    """A connection to one API server. All methods raise ``ApiError``; none retries but for 401."""
 
     def __init__(self, login: Login, place: Place) -> None:
+        # Asked at the last moment: who slept must not send what it meant to say while it led.
         self.may_write: Callable[[], bool] = lambda: True
         self._place = place
         self._login = login
