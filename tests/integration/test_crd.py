@@ -108,6 +108,7 @@ def test_the_table_that_kubectl_shows(namespace: Cluster) -> None:
 
     columns = ["NAME", "READY", "VERSION", "HEALTHY", "IN SYNC", "LAST VISIT", "AGE"]
     assert re.split(r"\s{2,}", plain[0].strip()) == columns
+    assert max(map(len, plain)) <= 100
     assert re.split(r"\s{2,}", wide[0].strip()) == [*columns, "HOST", "ARCH", "REASON"]
     assert wide[1].split()[:3] == ["vps-1", "True", "5.4.0"]
     assert wide[1].split()[-3:] == ["203.0.113.7", "k2v5", "Ready"]

@@ -21,6 +21,8 @@ LONG = {
     "test_images.py": 240,
     "test_foresight.py": 220,
     "test_deploy.py": 200,
+    "test_docs.py": 260,
+    "test_howto.py": 90,
     "test_takeover.py": 130,
     "test_main_job.py": 110,
     "test_faults_release.py": 110,
