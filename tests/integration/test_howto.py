@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -43,12 +44,14 @@ def vps(cluster: Cluster, operator: Operator, node: Node, pushed: Registry) -> N
     if not node.run("ls /apps/kaitu-slave 2>/dev/null || true"):
         fleet.provision(node)
     node.write(AUTHORIZED, f"{node.keys.public}\n", mode=0o600)
-    cluster.apply(fleet.key_secret(node.keys.private), fleet.release("1.0.0"), described(node))
+    wanted = described(node)
+    wanted["spec"]["adopt"] = True  # after a test that released it
+    cluster.apply(fleet.key_secret(node.keys.private), fleet.release("1.0.0"), wanted)
     fleet.wait_ready(cluster, NAME, 240)
     return node
 
 
-def described(node: Node) -> dict[str, object]:
+def described(node: Node) -> dict[str, Any]:
     made = fleet.kaitu_node(NAME, node, **WANTED)
     made["spec"]["connection"]["user"] = "ubuntu"
     return made
