@@ -134,7 +134,7 @@ MONITORING = (ROOT / "docs" / "how-to" / "monitoring.md").read_text()
 
 
 def test_the_command_that_completes_the_addresses_of_the_runbooks_does_so():
-    (command,) = re.findall(r"^    (sed .*) >\S+$", MONITORING, re.MULTILINE)
+    (command,) = re.findall(r"^(sed .*) > \S+$", MONITORING, re.MULTILINE)
     done = subprocess.run(
         ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
     )
