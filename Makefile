@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup format check check-style check-units check-scripts test e2e soak demo pictures \
-	bench crds chart clean
+	bench crds chart image sbom arm64 clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -66,6 +66,25 @@ crds: setup ## write what follows from the models: crds/, its copies, docs/refer
 
 chart: setup ## write what follows from the chart: its schema and README.md, manifests/base (builds Helm once)
 	@$(PY) -m chart
+
+# BASE, BUILD_BASE and BUILD_ARGS: docs/image.md. A name alone takes its value from the environment.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown)
+SOURCE = $(or $(shell git remote get-url origin 2>/dev/null | grep '^https://[^@]*$$'),unknown)
+IMAGE = kaitu-operator:$(VERSION)
+
+image: ## build the operator's image with your own docker (IMAGE=NAME, BASE=PYTHON-IMAGE)
+	docker build --tag $(IMAGE) $(BUILD_ARGS) \
+	    $(if $(BASE),--build-arg BASE=$(BASE)) $(if $(BUILD_BASE),--build-arg BUILD_BASE=$(BUILD_BASE)) \
+	    --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
+	    --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE=$(SOURCE) .
+
+sbom: ## print what is installed in the image, as CycloneDX JSON (IMAGE=NAME)
+	@docker run --rm --network none --read-only --entrypoint /opt/kaitu/bin/python3 $(IMAGE) \
+	    -c 'print(open("/opt/kaitu/sbom.cdx.json").read(), end="")'
+
+arm64: setup ## build the arm64 image under emulation and let it keep a real node (docs/evidence/arm64.md)
+	@$(PY) -m lab.arm64
 
 clean: ## remove .venv and tool caches (the lab's cache stays: its path is said)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

@@ -6,7 +6,7 @@ from lab import ports
 from lab.command import Child
 from lab.controlplane import ControlPlane
 from lab.docker import Docker
-from lab.operator import ACCOUNT, BASE, Operator
+from lab.operator import ACCOUNT, BASE, RIGHTS, Operator
 from lab.wait import until
 
 RESTRICTED = (
@@ -25,13 +25,13 @@ def start(
     patience: float = 60,
 ) -> Operator:
     """As ``Operator.start``, from this image; SIGTERM reaches it through the docker command."""
-    plane.kubectl("apply", "-f", str(BASE / "rbac.yaml"))
+    plane.kubectl("apply", *(f"--filename={BASE / name}" for name in RIGHTS))
     kubeconfig = plane.kubeconfig_for(ACCOUNT)
-    kubeconfig.chmod(0o644)  # in a folder that only we may enter
+    kubeconfig.chmod(0o644)  # in a folder that only we may enter; its certificate goes to /tmp
     port = ports.free(1)[0]
     child = Child.start(
         "docker", "-H", docker.host, "run", "--rm", *docker.named(f"operator-{port}"),
-        "--network=host", *RESTRICTED, *NO_SHELL,
+        "--network=host", "--tmpfs=/tmp", *RESTRICTED, *NO_SHELL,
         f"--volume={kubeconfig}:/kubeconfig:ro", "--env=KUBECONFIG=/kubeconfig", image,
         "--lease-namespace=kaitu-system", f"--http=127.0.0.1:{port}", *arguments, log=log,
     )  # fmt: skip

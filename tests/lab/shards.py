@@ -23,6 +23,7 @@ LONG = {
     "test_deploy.py": 200,
     "test_docs.py": 260,
     "test_howto.py": 90,
+    "test_image.py": 150,
     "test_takeover.py": 130,
     "test_main_job.py": 110,
     "test_faults_release.py": 110,
