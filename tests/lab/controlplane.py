@@ -6,6 +6,7 @@ The audit log is how tests count our requests and prove what the operator's role
 import base64
 import json
 import os
+import signal
 import ssl
 import urllib.request
 from dataclasses import dataclass, field
@@ -86,6 +87,13 @@ class ControlPlane:
     def start_apiserver(self) -> None:
         """As it was: same ports, same data."""
         self._only_own("starting the API server").start_apiserver()
+
+    def freeze_apiserver(self) -> None:
+        """It keeps its connections and answers nothing any more."""
+        self._only_own("freezing the API server").signal("kube-apiserver", signal.SIGSTOP)
+
+    def thaw_apiserver(self) -> None:
+        self._only_own("thawing the API server").signal("kube-apiserver", signal.SIGCONT)
 
     def stop(self) -> None:
         if self._own:
@@ -174,6 +182,9 @@ class _Own:
 
     def stop_apiserver(self) -> None:
         self.servers.pop("kube-apiserver").stop(grace=3)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        self.servers[name].process.send_signal(number)
 
     def stop(self) -> None:
         for server in reversed(self.servers.values()):
