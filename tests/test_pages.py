@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.released import RELEASES
 from specs import ROOT
 
 TESTS = ROOT / "tests"
@@ -93,3 +94,8 @@ def test_the_matrix_has_the_versions_that_are_run(lab: str, module: str) -> None
     run = re.search(rf"^\s*{re.escape(module)} (v\S+)", pinned, re.MULTILINE)
     assert run
     assert run[1] in (ROOT / "docs/compatibility.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["kind", "containerd", "coredns", "cni-plugins"])
+def test_the_matrix_has_what_the_real_cluster_is_made_of(name: str) -> None:
+    assert RELEASES[name].version in (ROOT / "docs/compatibility.md").read_text()
