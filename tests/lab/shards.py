@@ -22,7 +22,7 @@ LONG = {
     "test_foresight.py": 220,
     "test_deploy.py": 200,
     "test_docs.py": 260,
-    "test_howto.py": 90,
+    "test_howto.py": 130,
     "test_image.py": 150,
     "test_takeover.py": 130,
     "test_main_job.py": 110,
