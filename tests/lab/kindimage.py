@@ -5,12 +5,14 @@ is Debian's, and the images of the cluster's own pods hold one program each.
 """
 
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from lab import programs, released
 from lab.command import run
 from lab.images import Image, kept
+from lab.steps import say
 
 HERE = Path(__file__).parent / "kind"
 REPOSITORY = "localhost/kube"  # of the pod images; never pulled from
@@ -90,3 +92,9 @@ IMAGE = Image(
 def cached() -> bool:
     """Whether `make e2e` need not build it first."""
     return kept(IMAGE).exists()
+
+
+if __name__ == "__main__":
+    if not cached():
+        say("no node image of kind in the cache: `make e2e` builds it, in half an hour")
+        sys.exit(1)
