@@ -17,12 +17,12 @@ class Move:
     version: str
     since: str
 
-    def begin(self, phase: str, registry: Registry | None = None) -> None:
-        """Until its job has come to this phase; with a registry, the first job takes a while."""
+    def begin(self, phase: str, registry: Registry | None = None, seconds: int = 4) -> None:
+        """Until its job has come to this phase; with a registry, its pull takes a while."""
         if registry:
             images = f"docker images -q '*/*:{self.version}'"
             self.vps.node.run(f"{images} | xargs -r docker rmi -f >/dev/null")
-            registry.misbehave("slow", seconds=4, count=1)
+            registry.misbehave("slow", seconds=seconds, count=1)
         self.vps.release(f"2.0.{self.since}", slow(self.version))
         self.vps.phase(phase)
 

@@ -142,7 +142,6 @@ def test_a_release_is_moved_to_with_its_phases_shown(taken: Ctl, living: Node) -
     ended = taken.apply()
 
     assert ended.code == IN_SYNC, ended
-    assert "vps: the job pull runs on the node: " in ended.out
     assert "vps: the job up runs on the node: " in ended.out
     assert changed(living, before) == set(before)
     assert ended.out.splitlines()[-1] == "vps: in sync"

@@ -10,6 +10,8 @@ from lab.registry import Registry
 from lab.wait import until
 
 KILL_JOB = f"kill -9 $(pgrep -f '{STATE}/job/[s]cript job')"
+SLOW = 25
+"""Seconds of a pull that is too slow to go on to the swap by itself."""
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_without_the_api_server_a_job_ends_and_none_that_disrupts_begins(
     move: Move, standing: Standing, registry: Registry, plane: ControlPlane, phase: str
 ) -> None:
     before = move.vps.files()[0]
-    move.begin(phase, registry if phase == "pull" else None)
+    move.begin(phase, registry if phase == "pull" else None, seconds=SLOW)
     plane.stop_apiserver()
     try:
         move.vps.idle()
