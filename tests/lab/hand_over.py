@@ -21,8 +21,11 @@ SSH = """Host {name}
     UserKnownHostsFile /dev/null
     LogLevel ERROR
 """
+PROGRAM = """#!/bin/sh
+PYTHONPATH={sources} exec {python} -m kaitu.cli "$@"
+"""
 ENV = """export KUBECONFIG={folder}/kubeconfig
-export PATH={folder}/bin:{tools}:$PATH
+export PATH={folder}/bin:$PATH
 vps() {{ ssh -F {folder}/ssh_config "$@"; }}
 """
 
@@ -32,10 +35,15 @@ def hand_over(cluster: Cluster, node: Node, folder: Path = FOLDER) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/kubectl").symlink_to(programs.kubectl())
+    for name in ("kaituctl", "kubectl-kaitu"):
+        (folder / "bin" / name).write_text(
+            PROGRAM.format(sources=ROOT / "operator", python=sys.executable)
+        )
+        (folder / "bin" / name).chmod(0o755)
     (folder / "kubeconfig").write_text(cluster.kubeconfig.read_text())
     context = ("config", "set-context", "--current", "--namespace", cluster.namespace)
     run(str(programs.kubectl()), "--kubeconfig", str(folder / "kubeconfig"), *context)
     to = {"name": node.name, "address": node.address, "port": node.port, "key": node.keys.path}
     (folder / "ssh_config").write_text(SSH.format(**to))
-    (folder / "env").write_text(ENV.format(folder=folder, tools=Path(sys.executable).parent))
+    (folder / "env").write_text(ENV.format(folder=folder))
     return folder / "env"
