@@ -48,6 +48,14 @@ def others(plane: ControlPlane) -> ControlPlane:
 
 
 @pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server of the module's own, in which nobody has installed anything."""
+    plane = ControlPlane.start(tmp_path_factory.mktemp("bare"))
+    yield plane
+    plane.stop()
+
+
+@pytest.fixture(scope="module")
 def cluster(plane: ControlPlane) -> Cluster:
     """A namespace for the module."""
     return Cluster.fresh(plane)

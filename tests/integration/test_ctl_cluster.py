@@ -5,7 +5,6 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,9 @@ from lab.cluster import Cluster
 from lab.faults import fault
 from lab.node import Node
 from lab.operator import Operator
-from lab.run import Lab
 from lab.wait import until
 
 CC = "net.ipv4.tcp_congestion_control"
-
-
-@pytest.fixture(scope="module")
-def operator(lab: Lab, cluster: Cluster) -> Iterator[Operator]:
-    log = lab.state / f"operator-{cluster.namespace}.log"
-    running = Operator.start(lab.control_plane, log, "--namespace", cluster.namespace)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

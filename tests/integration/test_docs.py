@@ -65,14 +65,6 @@ def test_the_first_ten_minutes(stage: Stage, tmp_path: Path) -> None:
     assert "no-such-key" in told
 
 
-@pytest.fixture(scope="module")
-def bare(lab: Lab) -> Iterator[ControlPlane]:
-    """A cluster in which nobody has installed anything."""
-    plane = ControlPlane.start(lab.state / "bare")
-    yield plane
-    plane.stop()
-
-
 @pytest.fixture
 def living(node: Node, pushed: Registry) -> Node:
     """A node that a person has set up by hand."""

@@ -109,14 +109,6 @@ def test_a_node_is_taken_out(desk: Desk, vps: Node) -> None:
     assert vps.run(STARTED) == before
 
 
-@pytest.fixture
-def bare(lab: Lab, tmp_path: Path) -> Iterator[ControlPlane]:
-    """A cluster in which nobody has installed anything."""
-    plane = ControlPlane.start(tmp_path / "bare")
-    yield plane
-    plane.stop()
-
-
 def test_a_new_cluster_takes_the_fleet_over(
     desk: Desk, vps: Node, cluster: Cluster, bare: ControlPlane, tmp_path: Path
 ) -> None:

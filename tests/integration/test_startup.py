@@ -18,14 +18,6 @@ ACCOUNT = "system:serviceaccount:kaitu-system:kaitu-operator"
 Start = Callable[..., Operator]
 
 
-@pytest.fixture(scope="module")
-def bare(lab: Lab) -> Iterator[ControlPlane]:
-    """An API server that has never heard of us."""
-    plane = ControlPlane.start(lab.state / "bare")
-    yield plane
-    plane.stop()
-
-
 @pytest.fixture
 def start(lab: Lab, bare: ControlPlane) -> Iterator[Start]:
     with ExitStack() as ending:
@@ -136,7 +128,7 @@ def test_a_second_operator_on_one_lease_says_what_nobody_watches(
     says(second, f"watches {one}, this process would watch {two}: two operators share one Lease")
 
 
-def test_rights_that_are_taken_away_end_it_and_come_back(bare: ControlPlane, start: Start) -> None:
+def test_a_crd_that_goes_ends_it_and_is_waited_for(bare: ControlPlane, start: Start) -> None:
     """What it may not watch it does not claim to watch: the process ends, to be started again."""
     install_crds(bare)
     grant(bare)
