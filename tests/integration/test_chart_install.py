@@ -10,9 +10,9 @@ import yaml
 
 from integration.pages import follow
 from integration.releases import OWNERSHIP, Release, released, restricted
-from lab import fleet, monitoring, programs
+from lab import fleet, programs
 from lab.chart import CHART, NAME, Values, helm, refusal, rendered
-from lab.cluster import Cluster, established
+from lab.cluster import Cluster
 from lab.command import Failed, attempt
 from lab.openapi import LOCATION, write_schemas
 from lab.wait import until
@@ -27,16 +27,14 @@ def from_file(file: Path) -> list[Values]:
 
 
 @pytest.fixture(scope="module")
-def schemas(plane, tmp_path_factory) -> Path:
+def schemas(others, tmp_path_factory) -> Path:
     """Of every kind that the server knows, with those of the Prometheus operator."""
     folder: Path = tmp_path_factory.mktemp("schemas")
-    plane.kubectl("apply", "--server-side", "-f", str(monitoring.crds()))
-    established(plane, "-f", str(monitoring.crds()))
 
     kinds = {one["kind"] for file in CI for one in from_file(file)} | {"KaituNode"}
 
     def published() -> bool:
-        write_schemas(plane, folder, kinds)
+        write_schemas(others, folder, kinds)
         wanted = ("fleet.kaitu.io_v1alpha1_kaitunode", "monitoring.coreos.com_v1_prometheusrule")
         return all((folder / f"{name}.json").exists() for name in wanted)
 
