@@ -1,5 +1,7 @@
 """The commands that ask the operator for something; each says which field it sets."""
 
+from functools import partial
+
 import typer
 
 from kaitu.api.annotations import ADOPT
@@ -9,8 +11,8 @@ from kaitu.cli.kube.common import (
     NOT_GOOD,
     Done,
     aside,
-    chosen,
     each,
+    for_chosen,
     run,
     wait_seconds,
     where,
@@ -57,15 +59,9 @@ def reconcile(
     Exit code: 0 asked, or with --wait Ready; 1 visited and not Ready; 3 trouble.
     """
     limit = wait_seconds(timeout)
-
-    async def work(session: Session) -> int:
-        bodies = await chosen(session, names, selector, everything)
-        if wait:
-            return await each(session, bodies, lambda body: _visited(session, body, limit))
-        return await each(session, bodies, lambda body: _asked(session, body))
-
     place = where(kubeconfig, context, namespace, everywhere)
-    raise typer.Exit(run(place, work))
+    deed = partial(_visited, limit=limit) if wait else _asked
+    for_chosen(place, names, selector, everything, deed)
 
 
 async def _asked(session: Session, body: Body) -> Done:
@@ -97,12 +93,8 @@ def suspend(
     _no_color: NoColor = False,
 ) -> None:
     """Make no more visits to nodes (spec.suspend: true); they run on as they are."""
-
-    async def work(session: Session) -> int:
-        bodies = await chosen(session, names, selector, everything)
-        return await each(session, bodies, lambda body: _suspended(session, body, wanted=True))
-
-    raise typer.Exit(run(where(kubeconfig, context, namespace, everywhere), work))
+    place = where(kubeconfig, context, namespace, everywhere)
+    for_chosen(place, names, selector, everything, partial(_suspended, wanted=True))
 
 
 @app.command()
@@ -117,12 +109,8 @@ def resume(
     _no_color: NoColor = False,
 ) -> None:
     """Visit nodes again (spec.suspend: false), at once."""
-
-    async def work(session: Session) -> int:
-        bodies = await chosen(session, names, selector, everything)
-        return await each(session, bodies, lambda body: _suspended(session, body, wanted=False))
-
-    raise typer.Exit(run(where(kubeconfig, context, namespace, everywhere), work))
+    place = where(kubeconfig, context, namespace, everywhere)
+    for_chosen(place, names, selector, everything, partial(_suspended, wanted=False))
 
 
 async def _suspended(session: Session, body: Body, *, wanted: bool) -> Done:
@@ -147,12 +135,8 @@ def retry(
 ) -> None:
     """Try once more what is held after a failure (annotation fleet.kaitu.io/retry)."""
     limit = wait_seconds(timeout)
-
-    async def work(session: Session) -> int:
-        bodies = await chosen(session, names, selector, everything)
-        return await each(session, bodies, lambda body: _retried(session, body, limit))
-
-    raise typer.Exit(run(where(kubeconfig, context, namespace, everywhere), work))
+    place = where(kubeconfig, context, namespace, everywhere)
+    for_chosen(place, names, selector, everything, partial(_retried, limit=limit))
 
 
 async def _retried(session: Session, body: Body, limit: float) -> Done:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import typer
 
@@ -86,7 +87,23 @@ async def each(
     return max(await asyncio.gather(*map(one, bodies)), default=GOOD)
 
 
-async def chosen(
+def for_chosen(
+    place: Where,
+    names: Sequence[str] | None,
+    selector: str,
+    everything: bool,
+    deed: Callable[[Session, Body], Awaitable[Done]],
+) -> NoReturn:
+    """Do it for all nodes that are chosen, and end the program with the worst outcome."""
+
+    async def work(session: Session) -> int:
+        bodies = await _chosen(session, names, selector, everything)
+        return await each(session, bodies, partial(deed, session))
+
+    raise typer.Exit(run(place, work))
+
+
+async def _chosen(
     session: Session, names: Sequence[str] | None, selector: str, everything: bool
 ) -> list[Body]:
     """The nodes that are to be changed: never all of them for want of a word."""
