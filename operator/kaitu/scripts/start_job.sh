@@ -53,7 +53,6 @@ job_up() {
 # alone and nobody has to wait for it any more.
 job_deploy() {
     kind=pull
-    : >"$job/quick" || finish ENOSPC "$job"
     { sleep 20 && mv "$job/quick" "$job/late" && phase pull; } 8>&- 9>&- &
     timer=$!
     prepare
@@ -164,8 +163,11 @@ mv -f -T "$draft" ./script || finish EWRITE script
 flushed .
 [ -s "$KAITU_STATE/mac.key" ] || finish ESTATE mac.key
 sealed=$(seal <./env.want) || finish ESTATE mac.key
-printf '%s %s start\n' "$([ "$kind" = deploy ] && echo up || echo "$kind")" "$key" >./state
-[ "$kind" != deploy ] || kind=pull # that is its end, unless it goes on
+if [ "$kind" = deploy ]; then # a pull, unless it goes on
+    kind=pull
+    : >./quick || finish EWRITE quick
+fi
+phase start || finish EWRITE state
 begun || finish EWRITE "result.$kind"
 # shellcheck disable=SC2086 # words have no blanks
 setsid timeout -k 10 $((5400 + jitter + gate_seconds * 5)) sh "$job/script" job \
