@@ -135,8 +135,9 @@ def test_a_new_cluster_takes_the_fleet_over(
 
 def test_the_operator_is_upgraded_and_taken_back(bare: ControlPlane, tmp_path: Path) -> None:
     desk = Desk.furnish(tmp_path / "desk", bare.kubeconfig)
-    desk.run(
-        "helm install kaitu-operator charts/kaitu-operator -n kaitu-system --create-namespace"
+    desk.run(  # the page before this one may have installed it
+        "helm upgrade --install kaitu-operator charts/kaitu-operator"
+        " -n kaitu-system --create-namespace"
     )
 
     told = desk.follow("how-to/upgrade.md", {})
