@@ -75,7 +75,10 @@ def _play(lab: Lab) -> None:
     say(f"{image}: {found['Os']}/{found['Architecture']}, {found['Size'] / 1e6:.0f} MB")
     python = ("--entrypoint=/opt/kaitu/bin/python3", image, "-c")
     ask = "import os, platform; print(os.uname().machine, 'Python', platform.python_version())"
-    print("   it says of itself:", docker.run("run", "--rm", *python, ask).strip())
+    itself = docker.run("run", "--rm", *python, ask).strip()
+    print("   it says of itself:", itself)
+    if found["Architecture"] != "arm64" or not itself.startswith("aarch64 "):
+        raise LabError(f"{image} is not of arm64")
     install_crds(lab.control_plane)
     cluster = Cluster.fresh(lab.control_plane, "arm64")
     with _operator(lab, image, cluster) as operator:
