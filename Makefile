@@ -54,8 +54,8 @@ demo: setup ## the main job, live, on a real API server and a real node
 pictures: setup ## docs/pictures/*.svg, taken from real terminals over real nodes
 	@$(PY) -m lab.pictures
 
-bench: setup ## what a visit, an edit, a release and 200 nodes cost
-	@$(PY) -m bench
+bench: setup ## what visits, edits, releases and 200 nodes cost, beside other tools (ROWS="trips visit ..."; 12 minutes)
+	@$(PY) -m bench $(ROWS)
 
 crds: setup ## write what follows from the models: crds/, its copies, docs/reference.md, docs/reference/, runbooks/reasons.md
 	@$(PY) -m kaitu.api.crd

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from bench.say import Say
+from bench.setting import Setting
 from lab import fleet
 from lab.cluster import Cluster
 from lab.door import knocking
@@ -15,12 +17,13 @@ from lab.wait import until
 
 PORT, REPEATS, SERVICES, NAME = 443, 3, 4, "release"
 VERSIONS = ("v2", "v1")
-Say = Callable[[str, str, str], None]
 
 
-def measure(lab: Lab, cluster: Cluster, say: Say) -> None:
+def measure(setting: Setting, say: Say) -> None:
     """The same two releases in turn, by hand and by the operator, on one node with both pulled."""
-    node = _ready(lab, cluster)
+    cluster = setting.cluster
+    assert setting.operator
+    node = _ready(setting.lab, cluster)
     restart, shut_restart = _timed(node, lambda: node.run("docker restart k2v5 >/dev/null"))
     fleet.patch(cluster, NAME, suspend=True)
     bare = [_timed(node, partial(_by_hand, node, tag)) for tag in VERSIONS * REPEATS]

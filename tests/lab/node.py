@@ -41,6 +41,7 @@ class Node:
     engine: bool
     options: tuple[str, ...]
     port: int = 1022
+    image: images.Image = images.NODE
 
     @classmethod
     def start(
@@ -52,16 +53,17 @@ class Node:
         keys: Keys,
         apps_tmpfs: str | None = None,
         engine: bool = True,
+        image: images.Image = images.NODE,
     ) -> "Node":
         """Start it and wait until it can be used; `apps_tmpfs` is the size of a small /apps."""
         small = (f"--tmpfs=/apps:size={apps_tmpfs}",) if apps_tmpfs else ()
         options = (*small, "--network", network.name)
-        node = cls(docker, keys, name, network.take(), engine, options)
+        node = cls(docker, keys, name, network.take(), engine, options, image=image)
         node._install()
         return node
 
     def _install(self) -> None:
-        image = images.have(self.docker, images.NODE)
+        image = images.have(self.docker, self.image)
         with step(f"starting node {self.name} at {self.address}", "2 s"):
             self.docker.run(
                 "run", "--detach", *self.docker.named(self.name), "--hostname", self.name,

@@ -1,0 +1,241 @@
+"""A visit by the operator's own code, in this process: what node, wire and mind cost."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.cpu import account, of_node
+from bench.line import line
+from bench.say import Say, spread
+from bench.setting import NAME, WHOLE, Setting
+from kaitu.api.node import ASPECTS, validate
+from kaitu.api.policy import Policy
+from kaitu.api.resolve import desired
+from kaitu.cluster.status import diff
+from kaitu.core.aspect import Answer
+from kaitu.core.command import CATALOGUE, Command, Done
+from kaitu.core.desired import Desired
+from kaitu.core.secrets import Secret
+from kaitu.engine import report, verdicts
+from kaitu.engine.admit import Brake, Claims, Identity
+from kaitu.engine.look import Managed, manage
+from kaitu.engine.report import Subject
+from kaitu.engine.slots import Slots
+from kaitu.engine.visit import Orders, visit
+from kaitu.remote import frame, loader
+from kaitu.remote.connection import Connection
+from kaitu.remote.exec import Exec
+from kaitu.remote.ssh import Target, connect, learn
+from lab.node import Node
+from lab.stack import stack
+
+ONE_WAY = 0.05  # seconds
+ROUNDS, IN_A_ROUND, COLD = 7, 200, 20
+NONCE = "0" * 32
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one visit of the setting's node works from."""
+
+    managed: tuple[Managed, ...]
+    desired: Desired
+    target: Target
+
+    @property
+    def fragments(self) -> dict[str, bytes]:
+        place = f"{self.desired.directory}\n".encode()
+        asked: dict[str, bytes] = {"host": place, "docker": place}
+        for one in self.managed:
+            asked |= one.aspect.probe(one.want).fragments
+        return asked
+
+
+def wanted(node: Node, spec: Mapping[str, Any] = WHOLE) -> Wanted:
+    """Of the spec as the operator has it, in mode Observe."""
+    to = {
+        "host": node.address,
+        "port": node.port,
+        "user": "root",
+        "privateKeySecretRef": {"name": "key"},
+        "hostKeys": [node.host_key],
+    }
+    read = validate({"connection": to, "mode": "Observe", **spec})
+    assert read.compose
+    values = {read.compose.reference: Secret(stack("v1"))}
+    found = desired("bench", NAME, read, values, Policy())
+    key = Secret(node.keys.private)
+    target = Target(node.address, node.port, "root", key, (node.host_key,))
+    return Wanted(manage(ASPECTS.values(), found), found, target)
+
+
+def allow(_: str) -> None:
+    """The policy that allows every address."""
+
+
+async def opened(target: Target) -> Connection:
+    return await connect(target, allow)
+
+
+def trips(setting: Setting, say: Say) -> None:
+    """How often the operator waits for the node, on a line that counts."""
+    cold, warm = asyncio.run(_trips(wanted(setting.node)))
+    how = f"counted on a line of {2000 * ONE_WAY:.0f} ms"
+    say("round trips of a warm no-op visit", str(warm), how)
+    say("round trips of a cold visit", str(cold), f"{how}; TCP, key exchange, login, probe")
+
+
+async def _trips(one: Wanted) -> tuple[int, int]:
+    with line(one.target.host, one.target.port, ONE_WAY) as far:
+        connection = await opened(replace(one.target, host="127.0.0.1", port=far.port))
+        await connection.probe(one.fragments)
+        cold = far.round_trips()
+        far.clear()
+        await connection.probe(one.fragments)
+        warm = far.round_trips()
+        connection.close()
+    return cold, warm
+
+
+def cold(setting: Setting, say: Say) -> None:
+    """Of a login and a probe, what is not the key exchange: that alone is measured beside it."""
+    whole, kex = asyncio.run(_cold(wanted(setting.node)))
+    beside = [1000 * (a - b) for a, b in zip(whole, kex, strict=True)]
+    say("operator CPU of a cold visit", spread([1000 * s for s in whole], "ms"), "login and probe")
+    say("of it beside the key exchange", spread(beside, "ms"), f"{COLD} of both in turn")
+
+
+async def _cold(one: Wanted) -> tuple[list[float], list[float]]:
+    async def visit_once() -> None:
+        connection = await opened(one.target)
+        await connection.probe(one.fragments)
+        connection.close()
+
+    async def greet() -> None:
+        await learn(one.target, allow)
+
+    spent: tuple[list[float], list[float]] = ([], [])
+    for _ in range(COLD):
+        for work, figures in zip((visit_once, greet), spent, strict=True):
+            began = time.process_time()
+            await work()
+            await asyncio.sleep(0)
+            figures.append(time.process_time() - began)
+    return spent
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A transport that gives the stream of a real node's answer again, byte for byte."""
+
+    stream: bytes
+    ports: dict[int, str]
+
+    async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
+        return frame.fragments(frame.parse(self.stream, NONCE), data.keys())
+
+    async def dial(self, _: tuple[int, ...]) -> dict[int, str]:
+        return self.ports
+
+    async def read(self, command: Command) -> dict[str, Answer]:
+        raise NotImplementedError
+
+    async def write(self, command: Command, guard: tuple[str, ...]) -> Done:
+        raise NotImplementedError
+
+
+def mind(setting: Setting, say: Say) -> None:
+    """Frame, parse, plan, verdicts, status, and the comparison with the status that is there."""
+    one = wanted(setting.node)
+    transport = Replay(*asyncio.run(_recorded(one)))
+    status = dict(setting.cluster.get("kaitunode", NAME)["status"])
+    now = datetime.now(UTC)
+    _, status = asyncio.run(_think(one, transport, status, now))  # as Observe has it
+    figures = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        patch = asyncio.run(_thought(one, transport, status, now))
+        figures.append(1000 * (time.process_time() - began) / IN_A_ROUND)
+    assert not patch, patch
+    how = f"{len(transport.stream)} bytes of a real node; {ROUNDS} rounds of {IN_A_ROUND}"
+    say("parse, plan and report of a no-op", spread(figures, "ms", 3), how)
+
+
+async def _thought(one: Wanted, transport: Replay, status: Any, now: datetime) -> Any:
+    for _ in range(IN_A_ROUND):
+        patch, _ = await _think(one, transport, status, now)
+    return patch
+
+
+async def _think(one: Wanted, transport: Replay, status: Any, now: datetime) -> Any:
+    seen = await visit(one.managed, one.desired, transport, _orders())
+    findings = verdicts.of_visit(seen, flapping=False)
+    subject = Subject(1, status, "revision")
+    told = report.of_visit(subject, seen, findings, now, {})
+    report.events(subject, seen, findings)
+    return diff(status, told), told
+
+
+def _orders() -> Orders:
+    async def announce(_: str) -> bool:
+        return False
+
+    return Orders(
+        identity=Identity("bench", "bench", NAME, 1, "bench"),
+        claims=Claims(),
+        brake=Brake(("bench", NAME), Slots(lambda: 1)),
+        may_write=lambda: False,
+        announce=announce,
+        superseded=lambda: False,
+    )
+
+
+async def _recorded(one: Wanted) -> tuple[bytes, dict[int, str]]:
+    connection = await opened(one.target)
+    data = one.fragments
+    command = Command(
+        "probe", tuple(f"{n}:{len(d)}" for n, d in data.items()), b"".join(data.values())
+    )
+    work = Exec(loader.payload(command), CATALOGUE["probe"].most_bytes)
+    outcome = await work.run(connection._ssh, loader.argv(command, NONCE, (), sudo=False))
+    ports = await connection.dial((443,))
+    connection.close()
+    return outcome.stdout, ports
+
+
+def on_the_node(setting: Setting, say: Say) -> None:
+    """By the kernel's account of the node's container, less what it does without us meanwhile."""
+    one, node = wanted(setting.node), setting.node
+    file = of_node(setting.lab.docker, node)
+    kernel_only = wanted(node, {name: WHOLE[name] for name in ("compose", "sysctl")})
+    for what, asked in (("all sections", one), ("compose and sysctl", kernel_only)):
+        figures, took = asyncio.run(_on_the_node(file, asked))
+        say(
+            "CPU on the node of a no-op visit",
+            spread(figures, "ms", 0),
+            f"{what}; Docker included",
+        )
+        say("time of it on the node", spread(took, "ms", 0), f"{what}; on the open connection")
+
+
+async def _on_the_node(file: Path, one: Wanted) -> tuple[list[float], list[float]]:
+    connection = await opened(one.target)
+    await connection.probe(one.fragments)
+    used, at = account(file), time.monotonic()
+    await asyncio.sleep(5)
+    idle = (account(file) - used) / (time.monotonic() - at)
+    figures, took = [], []
+    for _ in range(ROUNDS):
+        used, began = account(file), time.monotonic()
+        for _ in range(3):
+            at = time.monotonic()
+            await connection.probe(one.fragments)
+            took.append(1000 * (time.monotonic() - at))
+        spent = account(file) - used - idle * (time.monotonic() - began)
+        figures.append(1000 * spent / 3)
+    connection.close()
+    return figures, took
