@@ -18,7 +18,9 @@ from kaitu.api.resolve import desired
 from kaitu.cluster.status import diff
 from kaitu.core.aspect import Answer
 from kaitu.core.command import CATALOGUE, Command, Done
+from kaitu.core.containers import parse_docker
 from kaitu.core.desired import Desired
+from kaitu.core.facts import parse_host
 from kaitu.core.secrets import Secret
 from kaitu.engine import report, verdicts
 from kaitu.engine.admit import Brake, Claims, Identity
@@ -172,6 +174,8 @@ async def _thought(one: Wanted, transport: Replay, status: Any, now: datetime) -
 
 
 async def _think(one: Wanted, transport: Replay, status: Any, now: datetime) -> Any:
+    for parse in (parse_host, parse_docker):  # another node's answer came in between
+        parse.cache_clear()
     seen = await visit(one.managed, one.desired, transport, _orders())
     findings = verdicts.of_visit(seen, flapping=False)
     subject = Subject(1, status, "revision")

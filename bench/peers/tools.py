@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from lab.steps import LabError, step
 
 HERE = Path(__file__).parent
 LOCK = ROOT / "requirements" / "peers.txt"
-RUNS, ONE_WAY = 3, 0.05
+RUNS, MORE, ONE_WAY = 3, 4, 0.05
+HOSTS = tuple(f"127.0.0.{n + 1}" for n in range(1 + MORE))
 COMPOSE, DOTENV = f"{FOLDER}/docker-compose.yml", f"{FOLDER}/.env"
 FILES = ("/etc/cron.d/kaitu-trim", "/etc/cron.d/kaitu-report", "/etc/sysctl.d/99-z-kaitu.conf")
 MUX = "-o ControlMaster=auto -o ControlPersist=60s -o KexAlgorithms=curve25519-sha256"
@@ -27,12 +29,12 @@ MUX = "-o ControlMaster=auto -o ControlPersist=60s -o KexAlgorithms=curve25519-s
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a peer: at this address and port, with files of its own."""
+    """One call of a peer, with files of its own: at these addresses, all of them the one node."""
 
     node: Node
     work: Path
     bin: Path
-    host: str
+    hosts: tuple[str, ...]
     port: int
 
     @property
@@ -52,13 +54,14 @@ def ansible(book: str) -> Callable[[Call], tuple[str, ...]]:
     def argv(call: Call) -> tuple[str, ...]:
         settings = {
             "ANSIBLE_PIPELINING": "True",
+            "ANSIBLE_FORKS": "50",
             "ANSIBLE_HOST_KEY_CHECKING": "True",
             "ANSIBLE_LOCAL_TEMP": str(call.work / "ansible"),
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(call.work / "cp"),
             "ANSIBLE_SSH_ARGS": f"{MUX} -o UserKnownHostsFile={call.work / 'known_hosts'}",
             "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         }
-        to = f"{call.host}:{call.port},"
+        to = "".join(f"{host}:{call.port}," for host in call.hosts)
         who = ("--user", "root", "--private-key", call.key)
         return (
             "env", *(f"{name}={value}" for name, value in settings.items()),
@@ -72,7 +75,7 @@ def ansible(book: str) -> Callable[[Call], tuple[str, ...]]:
 def pyinfra(deploy: str) -> Callable[[Call], tuple[str, ...]]:
     def argv(call: Call) -> tuple[str, ...]:
         return (
-            str(call.bin / "pyinfra"), "-y", call.host, "--ssh-user", "root",
+            str(call.bin / "pyinfra"), "-y", ",".join(call.hosts), "--ssh-user", "root",
             "--ssh-port", str(call.port), "--ssh-key", call.key,
             "--data", f"work={call.work}",
             "--data", f"ssh_known_hosts_file={call.work / 'known_hosts'}", str(HERE / deploy),
@@ -82,7 +85,7 @@ def pyinfra(deploy: str) -> Callable[[Call], tuple[str, ...]]:
 
 
 def ssh(call: Call) -> tuple[str, ...]:
-    return ("ssh", *call.ssh, f"root@{call.host}", (call.work / "check.sh").read_text())
+    return ("ssh", *call.ssh, f"root@{call.hosts[0]}", (call.work / "check.sh").read_text())
 
 
 TOOLS: dict[str, Callable[[Call], tuple[str, ...]]] = {
@@ -101,13 +104,18 @@ def measure(setting: Setting, say: Say) -> None:
     _prepare(node, work)
     before = _files(node)
     with line(node.address, node.port, ONE_WAY) as far, line(node.address, node.port, 0) as near:
-        known = [f"[127.0.0.1]:{one.port} {node.host_key}\n" for one in (far, near)]
+        key = node.host_key
+        known = [f"[{host}]:{one.port} {key}\n" for host in HOSTS for one in (far, near)]
         (work / "known_hosts").write_text("".join(known))
         for what, argv in TOOLS.items():
             calls = [_call(argv, node, work, programs, near) for _ in range(RUNS + 1)][1:]
             _call(argv, node, work, programs, far)
             cpu, wall = ([one[of] for one in calls] for of in ("cpu", "wall"))
-            say(f"{what}: CPU", spread([1000 * s for s in cpu], "ms", 0), "of the whole tree")
+            say(f"{what}: CPU", spread([1000 * s for s in cpu], "ms", 0), "start and one node")
+            if argv is not ssh:
+                many = _call(argv, node, work, programs, near, 1 + MORE)["cpu"]
+                each = 1000 * (many - statistics.median(cpu)) / MORE
+                say(f"{what}: CPU, each further node", f"{each:.0f} ms", f"{MORE} at once")
             say(f"{what}: wall", spread(wall, "s"), "no delay")
             trips = far.round_trips()
             say(f"{what}: round trips", str(trips), f"{far.calls} connections, counted")
@@ -116,10 +124,15 @@ def measure(setting: Setting, say: Say) -> None:
 
 
 def _call(
-    argv: Callable[[Call], tuple[str, ...]], node: Node, work: Path, programs: Path, to: Line
+    argv: Callable[[Call], tuple[str, ...]],
+    node: Node,
+    work: Path,
+    programs: Path,
+    to: Line,
+    count: int = 1,
 ) -> dict[str, float]:
     to.clear()
-    words = argv(Call(node, work, programs, "127.0.0.1", to.port))
+    words = argv(Call(node, work, programs, HOSTS[:count], to.port))
     told = run(sys.executable, str(HERE / "tree.py"), *words, timeout=300)
     found: dict[str, float] = json.loads(told.splitlines()[-1])
     if found["code"]:
