@@ -32,7 +32,7 @@ async def publish(
     current = app.store.get(record.key)
     if current is None or current.uid != record.uid or not app.may_write(record.key):
         return False
-    wanted = fitted(status)
+    wanted = fitted(status) if diff(current.status, status) else status
     try:
         body = await write(app.api, current, wanted, attempts=attempts)
     except ApiError as error:

@@ -9,6 +9,7 @@ import yaml
 
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.core.text import digest
 
 FILE: Final = "docker-compose.yml"
 SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}")
@@ -29,6 +30,10 @@ class ComposeFile:
     profiled: frozenset[str]
 
 
+_KNOWN: Final[dict[str, ComposeFile]] = {}
+_MOST_KNOWN: Final = 256
+
+
 class _Loader(yaml.SafeLoader):
     """Takes compose's own tags (!reset, !override) for what stands under them."""
 
@@ -45,7 +50,19 @@ _Loader.add_multi_constructor("!", _untagged)
 
 
 def read(text: str) -> ComposeFile:
-    """Raises ``KaituError`` (ComposeInvalid); the text is not quoted, as it may hold secrets."""
+    """Raises ``KaituError`` (ComposeInvalid); the text is not quoted, as it may hold secrets.
+
+    A fleet has few files, and YAML is slow: the latest are known by their digests.
+    """
+    name = digest(text.encode(errors="surrogatepass"))
+    found = _KNOWN.pop(name, None) or _read(text)
+    _KNOWN[name] = found  # the latest used is the last
+    if len(_KNOWN) > _MOST_KNOWN:
+        del _KNOWN[next(iter(_KNOWN))]
+    return found
+
+
+def _read(text: str) -> ComposeFile:
     try:
         loaded = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import basename
 from typing import Any, Final
 
@@ -84,6 +85,7 @@ class Engine:
         return tuple(c for c in self.containers if c.directory == directory or c.project in names)
 
 
+@lru_cache(maxsize=1)  # of one answer, which several aspects read
 def parse_docker(answer: Answer) -> Engine:
     """What ``probe_docker.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
     match rows({"docker": answer}, "docker"):

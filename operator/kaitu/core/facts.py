@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -115,6 +116,7 @@ _ONCE: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=1)  # of one answer, which several aspects read
 def parse_host(answer: Answer) -> HostFacts:
     """What ``probe_host.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
     once: dict[str, list[str]] = {}

@@ -39,7 +39,11 @@ def fields(line: str, count: int, what: str) -> list[str]:
 
 def one_line(text: str, most: int = 80) -> str:
     """Text of a node as it may be shown: one printable line of bounded length."""
-    flat = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    if text.isprintable() and " " not in text and len(text) <= most:
+        return text
+    flat = " ".join(text.split())
+    if not flat.isprintable():
+        flat = "".join(char if char.isprintable() else "?" for char in flat)
     return flat if len(flat) <= most else f"{flat[: most - 3]}..."
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kaitu.core.aspect import Answer, Aspect, Problem
@@ -45,13 +45,22 @@ class Sight:
     host: HostFacts
     engine: Engine
     facts: Mapping[str, Any]
+    _plans: dict[str, Plan] = field(default_factory=dict, repr=False, compare=False)
+    _problems: dict[str, Problem | None] = field(default_factory=dict, repr=False, compare=False)
 
     def plan(self, managed: Managed) -> Plan:
-        one = managed.seen
-        return one.aspect.plan(one.want, self.facts[one.name]) if one else ()
+        """Made once, however often it is asked for."""
+        if managed.name not in self._plans:
+            one = managed.seen
+            plan = one.aspect.plan(one.want, self.facts[one.name]) if one else ()
+            self._plans[managed.name] = plan
+        return self._plans[managed.name]
 
     def problem(self, managed: Managed) -> Problem | None:
-        return managed.aspect.problem(managed.want, self.facts[managed.name])
+        if managed.name not in self._problems:
+            found = managed.aspect.problem(managed.want, self.facts[managed.name])
+            self._problems[managed.name] = found
+        return self._problems[managed.name]
 
 
 def manage(aspects: Iterable[Aspect[Any, Any, Any]], desired: Desired) -> tuple[Managed, ...]:

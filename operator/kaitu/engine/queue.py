@@ -35,6 +35,7 @@ class Queue(Generic[Key]):
         self._heap: list[tuple[float, int, Key]] = []
         self._order = itertools.count()
         self._changed = asyncio.Event()
+        self._line = asyncio.Lock()
 
     def add(self, key: Key, priority: Priority) -> None:
         """Work on ``key`` as soon as a worker is free."""
@@ -64,16 +65,24 @@ class Queue(Generic[Key]):
             ready.pop(key, None)
 
     async def get(self) -> Key:
-        """The next key; call ``done`` with it afterwards."""
-        while True:
-            self._release_due()
-            for ready in self._ready:
-                if ready:
-                    key, _ = ready.popitem(last=False)
-                    self._working.add(key)
-                    self._due.pop(key, None)
-                    return key
-            await self._sleep()
+        """The next key; call ``done`` with it afterwards.
+
+        Who waits stands in line, and only the first watches: each key wakes one of them.
+        """
+        async with self._line:
+            while (key := self._next()) is None:
+                await self._sleep()
+        return key
+
+    def _next(self) -> Key | None:
+        self._release_due()
+        for ready in self._ready:
+            if ready:
+                key, _ = ready.popitem(last=False)
+                self._working.add(key)
+                self._due.pop(key, None)
+                return key
+        return None
 
     def done(self, key: Key) -> None:
         """The work on ``key`` has ended."""

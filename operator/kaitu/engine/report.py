@@ -244,8 +244,12 @@ def _revision(subject: Subject, findings: Findings, visit: Visit) -> dict[str, A
 
 def _visited(subject: Subject, status: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The visit's time rides along with a change; alone it is written once in ten minutes."""
-    last, status = subject.status.get("lastVisitTime"), fitted(status)
-    if last and status == {**subject.status} and now - _parse(last) < HEARTBEAT:
+    last = subject.status.get("lastVisitTime")
+    recent = last is not None and now - _parse(last) < HEARTBEAT
+    if recent and status == subject.status:  # what is there fits
+        return status
+    status = fitted(status)
+    if recent and status == subject.status:
         return status
     return {**status, "lastVisitTime": stamp(now)}
 

@@ -5,7 +5,7 @@ The script travels on stdin, proven by its digest before a line of it runs; the 
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -38,10 +38,16 @@ def argv(command: Command, nonce: str, guard_words: Sequence[str], sudo: bool) -
 
 def command_line(text: str, script: Script, words: Sequence[str]) -> str:
     """How a shell is told to load ``text`` from stdin and run it with ``words``."""
-    sent = text.encode()
-    quoted = " ".join(f"'{word}'" for word in (str(len(sent)), digest(sent), *words))
+    quoted = " ".join(f"'{word}'" for word in (*_proof(text), *words))
     apart = "unshare -m --propagation slave " if script.mounts else ""
     return f"timeout -k 5 {script.seconds} {apart}sh -c '{LOADER}' kaitu {quoted}"
+
+
+@lru_cache(maxsize=32)
+def _proof(text: str) -> tuple[str, str]:
+    """How long a script is, and its digest."""
+    sent = text.encode()
+    return str(len(sent)), digest(sent)
 
 
 def payload(command: Command) -> bytes:
