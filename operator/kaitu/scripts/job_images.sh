@@ -65,7 +65,7 @@ note_next() { # after the pull: what was pulled, by content
     [ -z "$image" ] || { docker_answers; finish EPULL "$image"; }
     jot next "$key $sealed
 $pulled" || finish ENOSPC "$job"
-    keep_images next "$pulled"
+    [ -e "$job/quick" ] || keep_images next "$pulled" # what is swapped at once need not be kept
     note_moved
 }
 
@@ -114,13 +114,19 @@ check_pins() {
     done
 }
 
-keep_images() { # keep_images next|before LINES: a tag of ours for each, and none for what was kept earlier
-    stale=$(docker_do 10 images --format '{{.Tag}}' "kaitu-$1")
-    for id in $(printf '%s\n' "$2" | awk 'NF == 2 { print substr($2, 8, 12) }' | sort -u); do
-        case " $(echo $stale) " in
-        *" $id "*) stale=$(printf '%s\n' "$stale" | grep -vxF "$id") ;;
+keep_images() { # keep_images next|before LINES: a tag of ours for each; what was kept earlier goes with the job's end
+    earlier=$(docker_do 10 images --format '{{.Tag}}' "kaitu-$1")
+    kept_ids=$(printf '%s\n' "$2" | awk 'NF == 2 { print substr($2, 8, 12) }' | sort -u)
+    for id in $kept_ids; do
+        case " $(echo $earlier) " in
+        *" $id "*) ;;
         *) docker_do 10 tag "$id" "kaitu-$1:$id" ;;
         esac
     done
-    for tag in $stale; do docker_do 20 rmi "kaitu-$1:$tag" >/dev/null; done
+    for tag in $earlier; do
+        case " $(echo $kept_ids) " in
+        *" $tag "*) ;;
+        *) stale="${stale:-} kaitu-$1:$tag" ;;
+        esac
+    done
 }

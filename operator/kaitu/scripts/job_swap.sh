@@ -136,6 +136,7 @@ put_back() {
 
 forget_before() { # the end is known: what was begun is over
     rm -f "$job/pending" "$job/swaps" "$job/moved" "$job/next"
+    keep_images next ''
     drop_before
     flushed "$job"
 }

@@ -57,7 +57,7 @@ job_deploy() {
     timer=$!
     prepare
     pull_all
-    mv "$job/quick" "$job/went" || finish OK
+    mv "$job/quick" "$job/went" || { keep_images next "$pulled"; finish OK; }
     jot result.pull "$key $sealed OK - 1"
     kind=up
     begun || finish ENOSPC "$job"
