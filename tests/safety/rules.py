@@ -58,7 +58,7 @@ RULES = (
     Rule(
         "nothing is pruned or killed",
         rf"{DOCKER}.*\b(prune|kill|rmi|exec|run|cp|export|logs|restart)\b",
-        r"docker_unit|docker_do 20 rmi \"kaitu-\$1:\$tag\" ",
+        r"docker_unit|docker_do 20 rmi \"kaitu-\$tag\" ",
         ("docker_do 9 image prune", "live 9 exec x env", "docker_do 9 logs x"),
     ),
     Rule(

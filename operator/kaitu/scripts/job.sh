@@ -15,8 +15,7 @@ conclude() { # conclude CODE [DETAIL]: what `finish` is in the job. An end is a 
     rm -f "$job/env" "$job/env.want" "$job/more.env" "$job/docker-compose.yml"
     last_result
     jot "result.$kind" "$key $sealed $1 ${2:--} $tries"
-    # shellcheck disable=SC2086
-    [ -z "${stale:-}" ] || docker_do 60 rmi $stale >/dev/null
+    for tag in ${stale:-}; do docker_do 20 rmi "kaitu-$tag" >/dev/null; done
     exit 0
 }
 

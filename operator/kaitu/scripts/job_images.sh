@@ -126,7 +126,7 @@ keep_images() { # keep_images next|before LINES: a tag of ours for each; what wa
     for tag in $earlier; do
         case " $(echo $kept_ids) " in
         *" $tag "*) ;;
-        *) stale="${stale:-} kaitu-$1:$tag" ;;
+        *) stale="${stale:-} $1:$tag" ;;
         esac
     done
 }
