@@ -95,6 +95,69 @@ def test_a_forgotten_key_does_not_come_back(clock):
     assert drain(queue) == []
 
 
+def taken(queue: Queue[str], count: int) -> list[str]:
+    """The next keys, all in work at the same time."""
+
+    async def take() -> list[str]:
+        return [await queue.get() for _ in range(count)]
+
+    return asyncio.run(take())
+
+
+def grouped(clock: Clock, most: int, *keys: str) -> Queue[str]:
+    """A key's group is its first letter."""
+    queue: Queue[str] = Queue(clock, lambda key: key[0], most)
+    for key in keys:
+        queue.add(key, Priority.PERIODIC)
+    return queue
+
+
+def test_groups_take_turns(clock):
+    queue = grouped(clock, 100, "a1", "a2", "a3", "b1", "b2", "c1")
+
+    assert drain(queue) == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_a_group_that_hangs_in_all_its_places_leaves_some_to_the_others(clock):
+    queue = grouped(clock, 8, *(f"a{n}" for n in range(100)))
+    assert taken(queue, 4) == ["a0", "a1", "a2", "a3"]
+
+    for key in ("b1", "b2", "b3", "c1"):
+        queue.add(key, Priority.PERIODIC)
+
+    assert taken(queue, 3) == ["b1", "c1", "b2"]
+    assert queue.working == 7
+
+
+def test_a_place_that_is_given_back_is_given_again(clock):
+    async def scenario() -> str:
+        queue = grouped(clock, 2, "a1", "a2")
+        first = await queue.get()
+        waiting = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        queue.done(first)
+        async with asyncio.timeout(5):
+            return await waiting
+
+    assert asyncio.run(scenario()) == "a2"
+
+
+def test_an_edit_of_a_group_with_many_goes_before_its_routine(clock):
+    queue = grouped(clock, 8, *(f"a{n}" for n in range(100)))
+    queue.add("a99", Priority.URGENT)
+
+    assert taken(queue, 1) == ["a99"]
+
+
+def test_due_times_that_were_replaced_do_not_pile_up(clock):
+    queue: Queue[str] = Queue(clock)
+    for time in range(10_000):
+        queue.add_at("a", 10_000 - time)
+
+    assert len(queue._heap) < 2_000
+
+
 KEYS = st.sampled_from("abc")
 MOVES = st.lists(
     st.one_of(

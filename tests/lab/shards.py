@@ -46,6 +46,7 @@ LONG = {
     "test_manifests.py": 60,
     "test_howto_gitops.py": 50,
     "test_tofu.py": 50,
+    "test_scale.py": 60,
 }
 SHORT = 30
 SHARDS = 3

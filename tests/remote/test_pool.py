@@ -150,41 +150,17 @@ def test_a_command_in_hand_is_left_to_finish() -> None:
     run(test())
 
 
-def test_at_most_so_many_are_made_at_once() -> None:
-    async def test() -> None:
-        async with sshd(hang=True) as seen:
-            pool = Pool(at_once=2)
-            asking = [
-                asyncio.create_task(pool.session(number, target(seen.port), allow))
-                for number in range(6)
-            ]
-            async with asyncio.timeout(5):
-                while seen.logins < 2:
-                    await asyncio.sleep(0.01)
-            assert seen.connections == 2
-            for task in asking:
-                task.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
-            await settled(seen, 0)
-
-    run(test())
-
-
-def test_those_that_are_made_anew_count_as_well() -> None:
-    """A break of the network makes every kept connection log in again with its next probe."""
-
+def test_beyond_a_visit_no_more_are_kept_than_may_be() -> None:
     async def test() -> None:
         async with sshd(honest) as seen:
-            pool = Pool(at_once=2)
-            kept = [await pool.session(n, target(seen.port), allow) for n in range(6)]
-            for n in range(6):
-                assert (await pool.session(n, target(seen.port), allow)).reused
-            seen.most_entering = 0
-            for link in seen.links:
-                link.abort()
-            await asyncio.gather(*(probe(link) for link in kept))
-            assert seen.most_entering == 2
+            pool = Pool(most=2)
+            for number in range(4):
+                await pool.session(number, target(seen.port), allow)
+                pool.rest(number)
+            await settled(seen, 2)
+            assert [number for number in range(4) if pool.describe(number)] == [0, 1]
             pool.close_all()
+            await settled(seen, 0)
 
     run(test())
 

@@ -66,7 +66,12 @@ class App:
     queue: Queue[Key] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.queue = Queue(self.clock)
+        self.queue = Queue(self.clock, self._group)
+
+    def _group(self, key: Key) -> tuple[str, bool]:
+        """Who shares places with whom: a namespace's nodes, and apart from them its slow ones."""
+        record = self.store.get(key)
+        return key[0], bool(record and record.memory.slow)
 
     def may_write(self, key: Key) -> bool:
         """Whether this process still leads; a turn that was told so is let finish."""
@@ -107,6 +112,7 @@ class App:
             "kaitu_nodes": len(self.store),
             "kaitu_queue_depth": self.queue.depth,
             "kaitu_visits_in_progress": self.queue.working,
+            "kaitu_ssh_connections": len(self.pool),
             "kaitu_slots_taken": self.slots.taken,
             "kaitu_fleet_frozen": float(self.guard.frozen),
             "kaitu_leader": float(self.leader.may_write()),

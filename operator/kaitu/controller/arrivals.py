@@ -34,7 +34,7 @@ def seen(app: App, kind: str | None, body: Mapping[str, Any]) -> None:
     if kind is None and _settled(record):
         app.queue.add_at(key, app.clock() + spread(record.uid, _pace(record).interval))
     else:
-        app.queue.add(key, Priority.URGENT)
+        app.queue.add(key, Priority.URGENT if known else Priority.REFERENCE)
     return None
 
 

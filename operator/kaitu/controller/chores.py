@@ -1,4 +1,4 @@
-"""What happens beside visits: workers, freshness, the sweep, the references, the loop's pulse."""
+"""What happens beside visits: turns, freshness, the sweep, the references, the loop's pulse."""
 
 import asyncio
 import logging
@@ -23,33 +23,46 @@ SWEEP_EVERY = 120.0
 LOOK_AGAIN = 20.0
 """Seconds until the next look where the watch has not told of something yet."""
 PULSE = 1.0
+SLOW = 5.0
+"""Seconds of a turn that make a node one of the slow ones, until it is quick again."""
 
 
-async def worker(app: App) -> None:
-    """Take a node, give it its turn, put it back with its next due time; for ever."""
-    while not app.stopping:
-        key = await app.queue.get()
-        if task := asyncio.current_task():
-            app.looking[key] = task
-        try:
-            delay = await _turn(app, key)
-            if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
-                forget(app, key)
-            elif delay is not None:
-                app.queue.add_at(key, app.clock() + delay)
-        finally:
-            app.looking.pop(key, None)
-            app.queue.done(key)
+async def serve(app: App) -> None:
+    """Give each node that is due its turn; for ever. The queue bounds how many have it at once."""
+    async with asyncio.TaskGroup() as turns:
+        while not app.stopping:
+            key = await app.queue.get()
+            turns.create_task(_serve(app, key))
+
+
+async def _serve(app: App, key: Key) -> None:
+    """One turn; the node is put back with its next due time."""
+    if task := asyncio.current_task():
+        app.looking[key] = task
+    try:
+        delay = None if app.stopping else await _turn(app, key)
+        app.pool.rest(key)
+        if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
+            forget(app, key)
+        elif delay is not None:
+            app.queue.add_at(key, app.clock() + delay)
+    finally:
+        app.looking.pop(key, None)
+        app.queue.done(key)
 
 
 async def _turn(app: App, key: Key) -> float | None:
+    began = app.clock()
     with app.metrics.visit_seconds.time(), logs.turn(*key):
         try:
             return await reconcile(app, key)
-        except Exception:  # a defect of ours must cost one node's turn, not the fleet's worker
+        except Exception:  # a defect of ours must cost one node's turn, not the fleet's
             log.exception("%s/%s: the visit ended in a defect", *key)
             app.metrics.visits.labels(str(Reason.INTERNAL_ERROR)).inc()
             return AFTER_A_DEFECT
+        finally:
+            if record := app.store.get(key):
+                record.memory.slow = app.clock() - began > SLOW
 
 
 async def freshness(app: App) -> None:

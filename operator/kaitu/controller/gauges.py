@@ -41,8 +41,9 @@ class NodeGauge:
 
 FIGURES: Final = {
     "kaitu_nodes": "KaituNodes that this operator knows.",
-    "kaitu_queue_depth": "Nodes that wait for a worker.",
+    "kaitu_queue_depth": "Nodes that wait for their visit.",
     "kaitu_visits_in_progress": "Nodes that are being visited.",
+    "kaitu_ssh_connections": "Connections to nodes that are open and kept for their next visit.",
     "kaitu_slots_taken": "Nodes that count as disrupted (see maxDisrupted).",
     "kaitu_fleet_frozen": "1 while no node is written because many were lost at once.",
     "kaitu_leader": "1 while this process leads.",

@@ -23,17 +23,19 @@ from kaitu.controller.arrivals import seen
 from kaitu.controller.health import Health
 from kaitu.controller.informer import watch
 from kaitu.controller.metrics import Metrics
-from kaitu.controller.startup import fit
+from kaitu.controller.startup import files, fit
 from kaitu.core import version
 from kaitu.core.redaction import Redactor
+from kaitu.engine import queue
 from kaitu.engine.slots import Slots
+from kaitu.remote import pool
 from kaitu.remote.pool import Pool
 
 log = logging.getLogger(__name__)
 
-WORKERS = 50
 GRACE = 20.0
 """Seconds that visits get to finish their step in hand after SIGTERM."""
+OTHER_FILES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +153,18 @@ async def _app(
         policy=options.policy,
         references=References(api, learn=redactor.learn),
         known_hosts=KnownHosts(api),
-        pool=Pool(observer=metrics),
+        pool=Pool(most=_most_kept(), observer=metrics),
         events=Recorder(api),
         metrics=metrics,
         slots=Slots(lambda: options.policy.max_disrupted),
         installation=installation,
         namespaces=options.namespaces,
     )
+
+
+def _most_kept() -> int:
+    """Connections that may be kept: of the files, those of visits under way come first."""
+    return max(0, min(pool.MOST, files() - 2 * queue.MOST - OTHER_FILES))
 
 
 def _login(api: Api, redactor: Redactor) -> Credentials:
@@ -170,7 +177,7 @@ def _login(api: Api, redactor: Redactor) -> Credentials:
 async def _work(
     app: App, health: Health, stop: asyncio.Event, login: Callable[[], Credentials]
 ) -> int:
-    """Workers, chores and the informer; ends when the first of stop, lease and informer ends."""
+    """Turns, chores and the informer; ends when the first of stop, lease and informer ends."""
     relisted, listed, leave = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def see(kind: str | None, body: Mapping[str, Any]) -> None:
@@ -181,10 +188,10 @@ async def _work(
     app.references.on_change(app.reference_changed)
     app.metrics.expose(app)
     health.watch(app)
-    workers = [asyncio.create_task(chores.worker(app)) for _ in range(WORKERS)]
     beside = [
         asyncio.create_task(chore)
         for chore in (
+            chores.serve(app),
             chores.freshness(app),
             chores.sweep(app, relisted),
             chores.pulse(app),
@@ -202,9 +209,9 @@ async def _work(
     ]
     await asyncio.wait([*ends, *beside], return_when=asyncio.FIRST_COMPLETED)
     await _leave(app)
-    for task in (*beside, *workers, rehook, *ends[1:]):
+    for task in (*beside, rehook, *ends[1:]):
         task.cancel()
-    await asyncio.wait([*beside, *workers], timeout=GRACE)
+    await asyncio.wait(beside, timeout=GRACE)
     await app.leader.release()  # nothing is written from here on, and the next one waits for this
     leave.set()
     await asyncio.wait([informer], timeout=GRACE)

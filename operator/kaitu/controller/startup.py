@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
@@ -14,6 +15,7 @@ from kaitu.cluster.errors import advice
 log = logging.getLogger(__name__)
 
 LOOK: Final = 2.0
+FILES: Final = 1 << 16
 Say = Callable[[str], None]
 
 
@@ -64,6 +66,17 @@ async def _schema(api: Api) -> str:
     if served.newer and not served.too_old:
         log.warning("%s", served.newer)
     return served.too_old
+
+
+def files() -> int:
+    """How many files this process may have open, raised to what its limits let it have."""
+    soft, hard = (
+        FILES if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    most = max(soft, min(hard, FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, max(most, hard)))
+    return most
 
 
 def rights(namespaces: Collection[str], lease_namespace: str) -> Iterator[Right]:

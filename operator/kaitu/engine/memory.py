@@ -20,6 +20,7 @@ class Memory:
     streak: int = 0  # failed visits in a row
     attempts: int = 0  # visits in a row that failed, or left something to retry, since an edit
     farewells: int = 0  # attempts to release the node of a deleted resource
+    slow: bool = False  # its last turn took long: it is not to hold up the others
     polls: int = 0  # looks at the same running job
     good: int = 0  # trusted visits in a row
     fresh_until: float = 0.0

@@ -15,7 +15,8 @@ from kaitu.remote.wire import Denied
 
 LONGEST: Final = 3600.0
 """Seconds: a connection would outlive a revoked key or a new host key."""
-AT_ONCE: Final = 100
+MOST: Final = 2000
+"""Connections that are kept: each takes some 30 KB, and a file of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,15 @@ class _Kept:
 class Pool:
     """Connections by node. ``session`` gives an open one; a new target ends the old one.
 
-    No connection lives longer than ``longest`` seconds; ``at_once`` logins happen at a time.
+    No connection lives longer than ``longest`` seconds. At most ``most`` are kept beyond a visit.
     """
 
     def __init__(
-        self, longest: float = LONGEST, at_once: int = AT_ONCE, observer: Observer = NOBODY
+        self, longest: float = LONGEST, most: int = MOST, observer: Observer = NOBODY
     ) -> None:
         self._longest = longest
         self._observer = observer
-        self._gate = asyncio.Semaphore(at_once)
+        self._most = most
         self._kept: dict[Hashable, _Kept] = {}
         self._closed = False
 
@@ -56,7 +57,7 @@ class Pool:
             kept.connection.reused = True
             return kept.connection
         self.forget(node)
-        connection = await connect(target, denied, patience, self._gate, self._observer)
+        connection = await connect(target, denied, patience, self._observer)
         self._keep(node, connection, target)
         return connection
 
@@ -80,6 +81,13 @@ class Pool:
         """End what nobody asks for any more; a command in hand is left to finish."""
         kept = self._kept.get(node)
         if kept and kept.connection is connection and not connection.busy:
+            self.forget(node)
+
+    def rest(self, node: Hashable) -> None:
+        """A visit has ended. Where too many are kept its connection goes, and none of the others:
+        in a fleet that is visited in turn, the one that was used longest ago is needed next.
+        """
+        if len(self._kept) > self._most:
             self.forget(node)
 
     def forget(self, node: Hashable) -> None:

@@ -1,7 +1,7 @@
 """Logging in to a node, over its jumps: each host on the way is dialled, verified and entered."""
 
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -27,7 +27,6 @@ from kaitu.remote.wire import Denied, allowed, reach
 
 __all__ = ["PATIENCE", "ChangedKey", "Patience", "Target", "connect", "learn", "options"]
 
-_OPEN_GATE: Final = nullcontext()
 _OF_THE_WAY: Final = frozenset(
     {Reason.HOST_DENIED, Reason.HOST_KEY_CHANGED, Reason.INVALID_SPEC, Reason.KEY_INVALID}
 )
@@ -47,19 +46,16 @@ async def connect(
     target: Target,
     denied: Denied,
     patience: Patience = PATIENCE,
-    gate: AbstractAsyncContextManager[object] = _OPEN_GATE,
     observer: Observer = NOBODY,
 ) -> Connection:
-    """Dial, verify the host key, log in, over each jump in turn; ``gate`` is held meanwhile, also
-    when that is done anew.
+    """Dial, verify the host key, log in, over each jump in turn.
 
     Raises ``KaituError`` of the first layer that fails, and names the jump where it is one.
     """
 
     async def enter() -> Entered:
-        async with gate:
-            with observed.login(observer):
-                return await _enter(target, denied, patience)
+        with observed.login(observer):
+            return await _enter(target, denied, patience)
 
     return Connection(await enter(), target.user, enter, observer)
 
