@@ -66,9 +66,9 @@ class Operator:
     def pid(self) -> int:
         return self.child.process.pid
 
-    def get(self, path: str) -> str:
+    def get(self, path: str, timeout: float = 5) -> str:
         """What it serves at /metrics, /healthz or /readyz."""
-        with urllib.request.urlopen(f"http://{self.http}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{self.http}{path}", timeout=timeout) as answer:
             return str(answer.read().decode())
 
     def alive(self) -> bool:
@@ -76,7 +76,7 @@ class Operator:
         return self.get("/healthz") == "ok\n"
 
     def leads(self) -> bool:
-        return "kaitu_leader 1.0" in self.get("/metrics").splitlines()
+        return "kaitu_leader 1.0" in self.get("/metrics", 30).splitlines()
 
     def stop(self, grace: float = 30) -> int:
         """SIGTERM, as a pod gets it; the exit code."""

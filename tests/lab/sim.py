@@ -19,6 +19,10 @@ KEY: Final = "net.kaitu.simulated"
 """A kernel setting that no kernel has: as an optional one it stands in the file only."""
 
 
+FIRST: Final = "first"
+"""The value with which every simulated node begins."""
+
+
 class Manners(StrEnum):
     """How a simulated node behaves."""
 
@@ -39,6 +43,14 @@ class Applied(NamedTuple):
 
     address: str
     value: str
+    at: float
+
+
+class Total(NamedTuple):
+    """Of all nodes together, as of that Unix time."""
+
+    logins: int
+    probes: int
     at: float
 
 
@@ -74,6 +86,14 @@ class Simulated:
             rows = [line.split() for line in file if line.endswith("\n")]
         return [Applied(row[1], row[2], float(row[3])) for row in rows if row[0] == "applied"]
 
+    def total(self) -> Total:
+        """At most a second old."""
+        with self.child.log.open("rb") as file:
+            file.seek(max(0, self.mark() - (1 << 16)))
+            rows = [line.split() for line in file if line.startswith(b"total") and b"." in line]
+        _, logins, probes, at = rows[-1]
+        return Total(int(logins), int(probes), float(at))
+
     def mark(self) -> int:
         return self.child.log.stat().st_size
 
@@ -92,7 +112,7 @@ class Simulated:
             "apiVersion": API,
             "kind": "KaituNode",
             "metadata": {"name": name},
-            "spec": {"connection": connection, "sysctl": wanted("first"), **spec},
+            "spec": {"connection": connection, "sysctl": wanted(FIRST), **spec},
         }
 
 

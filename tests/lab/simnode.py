@@ -4,7 +4,8 @@ Usage: python -m lab.simnode PORT USER-KEY-FILE DELAY
 
 Every address of 127.0.0.0/8 is a node of its own; the second byte says its manners (``MANNERS``).
 What a node says of its machine and of Docker was recorded from the real probe, run here once with
-a canned docker. It takes the writes of a claim and of one file, as the real scripts would.
+a canned docker. It is in order and nobody's, and takes the writes of a claim and of one file, as
+the real scripts would. Once a second the numbers of logins and probes so far are printed.
 DELAY is in seconds, the round trip to every node.
 """
 
@@ -12,121 +13,30 @@ import asyncio
 import base64
 import json
 import resource
-import secrets
 import shlex
 import socket
-import subprocess
 import sys
-import tempfile
 import time
+from collections import Counter
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 import asyncssh
 
 from kaitu.core.aspect import Answer
-from kaitu.core.command import CATALOGUE, Command
-from kaitu.remote import frame
-from kaitu.remote.loader import BAD_SCRIPT, argv, payload, script_text
+from kaitu.core.command import CATALOGUE
+from kaitu.remote.loader import BAD_SCRIPT, script_text
 from lab.sim import MANNERS, Manners
+from lab.simstate import WRITES, State, record
 
 SCRIPTS: Final = {sha256(script_text(name).encode()).hexdigest(): name for name in CATALOGUE}
-PLACE: Final = b"/apps/kaitu-slave\n"
-DOCKER: Final = """#!/bin/sh
-case $1 in
-version) echo 28.0.1 ;;
-compose) echo 2.39.1 ;;
-esac
-"""
 FLOOD: Final = bytes(1 << 22)
 SLOW: Final = 3.0
+TOTAL: Final = Counter(logins=0, probes=0)
 GUARD: Final = 4  # words before those of a script that writes
-
-
-def record() -> dict[str, Answer]:
-    """The fragments that are the same on all nodes, from the real probe on this machine."""
-    fragments = dict.fromkeys(("host", "docker"), PLACE)
-    command = Command(
-        "probe", tuple(f"{k}:{len(v)}" for k, v in fragments.items()), b"".join(fragments.values())
-    )
-    nonce = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as folder:
-        docker = Path(folder, "docker")
-        docker.write_text(DOCKER)
-        docker.chmod(0o755)
-        environ = {"KAITU_PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin", "KAITU_STATE": folder}
-        line = argv(command, nonce, (), sudo=False)
-        done = subprocess.run(
-            ("sh", "-c", line),
-            input=payload(command),
-            capture_output=True,
-            env=environ,
-            check=True,
-        )
-    return frame.fragments(frame.parse(done.stdout, nonce), fragments.keys())
-
-
-@dataclass(slots=True)
-class State:
-    """What a node keeps: who owns it, who wrote last, and the one file."""
-
-    address: str
-    owner: str = "-"
-    fence: str = "-"
-    file: bytes | None = None
-    mode: str = ""
-
-    def host(self, recorded: bytes) -> bytes:
-        """The recorded machine with this node's own lines."""
-        own = {"owner": self.owner, "fence": self.fence, "time": str(int(time.time()))}
-        own["machine"] = sha256(self.address.encode()).hexdigest()[:16]
-        lines = (line.partition("\t") for line in recorded.decode().splitlines())
-        return "".join(f"{k}\t{own.get(k, v)}\n" for k, _, v in lines).encode()
-
-    def sysctl(self, keys: bytes) -> bytes:
-        """No key exists in this kernel; the file is as it was written."""
-        absent = "".join(f"absent\t{key}\n" for key in keys.decode().splitlines())
-        found = f"{base64.b64encode(self.file).decode()}\t{self.mode}" if self.file else "-"
-        return f"{absent}dropin\t{found}\n".encode()
-
-    def claim(self, guard: list[str], _words: list[str], _data: bytes) -> str:
-        if self.owner not in {"-", f"{guard[0]}\t{guard[1]}"}:
-            return "EOWNER"
-        self.owner = f"{guard[0]}\t{guard[1]}"
-        return self.fenced(guard) or "OK"
-
-    def fenced(self, guard: list[str]) -> str:
-        """As guard.sh: a lower counter is refused, and the same one of another process."""
-        if self.fence != "-":
-            counter, holder = self.fence.split("\t")
-            if int(guard[2]) < int(counter) or (guard[2] == counter and guard[3] != holder):
-                return "EFENCED"
-        self.fence = f"{guard[2]}\t{guard[3]}"
-        return ""
-
-    def put_file(self, guard: list[str], words: list[str], data: bytes) -> str:
-        if self.owner != f"{guard[0]}\t{guard[1]}":
-            return "ENOOWNER"
-        if refused := self.fenced(guard):
-            return refused
-        _, self.mode, wanted, _, expected, *_ = words
-        current = sha256(self.file).hexdigest() if self.file else "absent"
-        if expected not in {"any", current}:
-            return "ECONFLICT"
-        if sha256(data).hexdigest() != wanted:
-            return "EDIGEST"
-        self.file = data
-        last = data.decode().split()[-1]
-        print("applied", self.address, last, f"{time.time():.6f}", flush=True)
-        return "OK"
-
-
-WRITES: Final = {"claim": State.claim, "put_file": State.put_file}
 
 
 class Session(asyncssh.SSHServerSession[bytes]):
@@ -174,6 +84,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
         return {"code": code, "detail": ""}
 
     def _probe(self, words: list[str], data: bytes) -> dict[str, Any]:
+        TOTAL["probes"] += 1
         found = {}
         for word in words:
             name, _, size = word.partition(":")
@@ -213,6 +124,9 @@ class Server(asyncssh.SSHServer):
     def public_key_auth_supported(self) -> bool:
         return True
 
+    def auth_completed(self) -> None:
+        TOTAL["logins"] += 1
+
     def validate_public_key(self, _username: str, key: asyncssh.SSHKey) -> bool:
         return key == self._key
 
@@ -237,6 +151,7 @@ class Nodes:
         listener = socket.create_server(("0.0.0.0", port), backlog=4096)  # noqa: S104 - see _take
         listener.setblocking(False)
         print("ready", self.host_key.export_public_key().decode().strip(), flush=True)
+        self._begin(_told())
         while True:
             taken, _ = await asyncio.get_running_loop().sock_accept(listener)
             self._begin(self._take(taken))
@@ -287,6 +202,12 @@ class Nodes:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _told() -> None:
+    while True:
+        print("total", TOTAL["logins"], TOTAL["probes"], f"{time.time():.6f}", flush=True)
+        await asyncio.sleep(1)
 
 
 def main(port: str, key: str, delay: str) -> None:

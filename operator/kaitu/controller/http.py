@@ -1,5 +1,6 @@
 """/metrics, /healthz and /readyz on one port."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -16,9 +17,9 @@ async def serve(
     """Start serving at ``HOST:PORT``; the caller cleans the runner up."""
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        """In a thread: with thousands of nodes it takes seconds, in which visits go on."""
+        body = await asyncio.to_thread(generate_latest, registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)

@@ -53,7 +53,8 @@ class Watched:
         return max((self._looked - one.since for one in self._owed(store).values()), default=0.0)
 
     def _owed(self, store: Store) -> dict[Key, Missed]:
-        return {key: one for key, one in self._missed.items() if _lacks(store, key, one.version)}
+        missed = list(self._missed.items())  # a copy: a scrape asks from a thread of its own
+        return {key: one for key, one in missed if _lacks(store, key, one.version)}
 
 
 def _lacks(store: Store, key: Key, version: str) -> bool:

@@ -103,7 +103,9 @@ class Slots:
         return sorted(self._taken[namespace])
 
     def all_holders(self) -> list[Node]:
-        return [(namespace, name) for namespace, names in self._taken.items() for name in names]
+        """Also for a thread that does not hold up the others: it looks at copies."""
+        taken = list(self._taken.items())
+        return [(namespace, name) for namespace, names in taken for name in list(names)]
 
     @property
     def taken(self) -> int:
