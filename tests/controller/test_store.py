@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -104,3 +105,16 @@ def test_what_is_remembered_survives_a_new_state_but_not_a_new_object():
 
     store.see(body("12", uid="u2"))
     assert known(store).memory.streak == 0
+
+
+def test_what_many_say_is_in_memory_once():
+    first, second = (json.loads(json.dumps({**body(), "spec": {"a": ["word"]}})) for _ in "12")
+    store = Store()
+    store.see(first)
+    one = known(store)
+    store.drop(one.key)
+    store.see(second)
+    other = known(store)
+
+    assert one.spec == other.spec == {"a": ["word"]}
+    assert one.spec["a"][0] is other.spec["a"][0]

@@ -1,5 +1,6 @@
 """What the API server said about each KaituNode, as far as a visit needs it."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -50,13 +51,24 @@ def record(body: Mapping[str, Any]) -> Record:
         uid=meta["uid"],
         version=meta["resourceVersion"],
         generation=meta.get("generation", 0),
-        spec=dict(body.get("spec") or {}),
-        labels=dict(meta.get("labels") or {}),
+        spec=_shared(dict(body.get("spec") or {})),
+        labels=_shared(dict(meta.get("labels") or {})),
         annotations={k: annotations[k] for k in TOKENS.values() if k in annotations},
-        status=dict(body.get("status") or {}),
+        status=_shared(dict(body.get("status") or {})),
         finalizers=tuple(meta.get("finalizers") or ()),
         deleting="deletionTimestamp" in meta,
     )
+
+
+def _shared(value: Any) -> Any:
+    """The same with each text in memory once: every object brings its own copy of every name and
+    reason, which is half of what thousands of them take.
+    """
+    if isinstance(value, Mapping):
+        return {sys.intern(key): _shared(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_shared(one) for one in value]
+    return sys.intern(value) if type(value) is str else value
 
 
 class Store:
