@@ -7,6 +7,7 @@ import pytest
 from controller.toy import KEY, known, node, operator
 from kaitu.controller import chores
 from kaitu.controller.app import App
+from kaitu.controller.arrivals import gone
 from kaitu.engine.queue import Priority
 
 
@@ -45,3 +46,29 @@ def test_who_stops_begins_no_turn_any_more(monkeypatch):
 
     assert began == [KEY]
     assert app.queue.working == 0
+
+
+def test_a_resource_that_goes_takes_its_visit_along(monkeypatch):
+    app, _ = operator(node())
+    hangs = asyncio.Event()
+
+    async def turn(_: App, key: tuple[str, str]) -> None:
+        hangs.set()
+        await asyncio.sleep(3600)
+
+    async def scenario() -> None:
+        app.queue.add(KEY, Priority.URGENT)
+        serving = asyncio.create_task(chores.serve(app))
+        async with asyncio.timeout(5):
+            await hangs.wait()
+            gone(app, KEY, "u1")
+            while app.queue.working:
+                await asyncio.sleep(0.01)
+        assert not serving.done()
+        serving.cancel()
+
+    monkeypatch.setattr(chores, "reconcile", turn)
+    asyncio.run(scenario())
+
+    assert not app.looking
+    assert app.queue.depth == 0

@@ -45,6 +45,8 @@ def gone(app: App, key: Key, uid: str) -> None:
         return
     app.store.drop(key)
     forget(app, key)
+    if turn := app.looking.get(key):
+        turn.cancel()  # it would hold its place for as long as the node hangs
 
 
 def forget(app: App, key: Key) -> None:

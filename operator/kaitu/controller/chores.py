@@ -41,13 +41,13 @@ async def _serve(app: App, key: Key) -> None:
         app.looking[key] = task
     try:
         delay = None if app.stopping else await _turn(app, key)
-        app.pool.rest(key)
-        if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
-            forget(app, key)
-        elif delay is not None:
+        if delay is not None:
             app.queue.add_at(key, app.clock() + delay)
     finally:
         app.looking.pop(key, None)
+        app.pool.rest(key)
+        if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
+            forget(app, key)
         app.queue.done(key)
 
 
