@@ -12,7 +12,7 @@ from lab.audit import mark, requests, writes
 from lab.wait import until
 
 FLEET, WATCHED, REPEATS, WINDOWS, WINDOW, IDLE = 200, 15, 7, 4, 8, 15
-ONE_WAY, SILENCE = 0.1, 1.5
+ONE_WAY, SILENCE = 0.05, 4
 
 
 def visit(setting: Setting, say: Say) -> None:
@@ -88,12 +88,12 @@ def repair(setting: Setting, say: Say) -> None:
     node = setting.node
     with line(node.address, node.port, ONE_WAY) as far:
         to = {"host": ours(node.address), "port": far.port}
-        _awake(setting, interval="4s", connection=to, health={"tcp": []})  # the line has no 443
+        _awake(setting, interval="8s", connection=to, health={"tcp": []})  # the line has no 443
         figures = [float(_mended(setting, far.clear, lambda: far.bursts(SILENCE))) for _ in "123"]
         fleet.patch(setting.cluster, NAME, suspend=True)
     back = {"host": node.address, "port": node.port}
     fleet.patch(setting.cluster, NAME, connection=back, health=WHOLE["health"])
-    how = "counted; of them 2 to see it, before the work 2, and 2 to look again"
+    how = "counted: a probe that sees it, the change, a probe that looks again"
     say("round trips, drift to known to be mended", spread(figures, "", 0), how)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -29,9 +30,12 @@ async def dial(address: str, ports: Collection[int], timeout: float = 5.0) -> di
 
 
 async def _dial(address: str, port: int, timeout: float) -> str:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        async with asyncio.timeout(timeout):
-            _, writer = await asyncio.open_connection(address, port)
+        with socket.socket(family) as wire:
+            wire.setblocking(False)
+            async with asyncio.timeout(timeout):
+                await asyncio.get_running_loop().sock_connect(wire, (address, port))
     except TimeoutError:
         return "timeout"
     except ConnectionRefusedError:
@@ -40,7 +44,6 @@ async def _dial(address: str, port: int, timeout: float) -> str:
         if error.errno in _OURS:
             raise KaituError(Reason.OBSERVER_DEGRADED, f"cannot dial: {error.strerror}") from None
         return "unreachable"
-    writer.transport.abort()
     return "open"
 
 
