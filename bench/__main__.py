@@ -17,6 +17,7 @@ from lab.steps import LabError
 ROWS: dict[str, Callable[[Setting, Say], None]] = {
     "trips": within.trips,
     "mind": within.mind,
+    "together": within.together,
     "cold": within.cold,
     "node": within.on_the_node,
     "visit": process.visit,

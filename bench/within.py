@@ -22,6 +22,7 @@ from kaitu.core.containers import parse_docker
 from kaitu.core.desired import Desired
 from kaitu.core.facts import parse_host
 from kaitu.core.secrets import Secret
+from kaitu.core.transport import Transport
 from kaitu.engine import report, verdicts
 from kaitu.engine.admit import Brake, Claims, Identity
 from kaitu.engine.look import Managed, manage
@@ -36,7 +37,7 @@ from lab.node import Node
 from lab.stack import stack
 
 ONE_WAY = 0.05  # seconds
-ROUNDS, IN_A_ROUND, COLD = 7, 200, 20
+ROUNDS, IN_A_ROUND, COLD, BACK_TO_BACK = 7, 200, 20, 41
 NONCE = "0" * 32
 
 
@@ -167,13 +168,32 @@ def mind(setting: Setting, say: Say) -> None:
     say("parse, plan and report of a no-op", spread(figures, "ms", 3), how)
 
 
+def together(setting: Setting, say: Say) -> None:
+    """The same over an open connection to the real node: what SSH adds to it."""
+    one = wanted(setting.node)
+    status = dict(setting.cluster.get("kaitunode", NAME)["status"])
+    figures = asyncio.run(_together(one, status))
+    how = f"SSH, parse, plan, report, in one process; {BACK_TO_BACK} of them"
+    say("operator CPU of no-op visits, back to back", spread(figures, "ms"), how)
+
+
+async def _together(one: Wanted, status: Any) -> list[float]:
+    connection, now, figures = await opened(one.target), datetime.now(UTC), []
+    for _ in range(BACK_TO_BACK):
+        began = time.process_time()
+        _, status = await _think(one, connection, status, now)
+        figures.append(1000 * (time.process_time() - began))
+    connection.close()
+    return figures[1:]
+
+
 async def _thought(one: Wanted, transport: Replay, status: Any, now: datetime) -> Any:
     for _ in range(IN_A_ROUND):
         patch, _ = await _think(one, transport, status, now)
     return patch
 
 
-async def _think(one: Wanted, transport: Replay, status: Any, now: datetime) -> Any:
+async def _think(one: Wanted, transport: Transport, status: Any, now: datetime) -> Any:
     for parse in (parse_host, parse_docker):  # another node's answer came in between
         parse.cache_clear()
     seen = await visit(one.managed, one.desired, transport, _orders())

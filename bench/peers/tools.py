@@ -1,18 +1,20 @@
 """How each peer is called, and what of it is measured."""
 
 import json
+import re
 import shlex
 import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from bench.line import Line, line
 from bench.say import Say, spread
 from bench.setting import KERNEL, SERVICES, Setting
 from lab import cache
-from lab.command import run
+from lab.command import attempt, run
 from lab.node import Node
 from lab.operator import ROOT
 from lab.stack import FOLDER
@@ -101,6 +103,7 @@ def measure(setting: Setting, say: Say) -> None:
     """CPU of the whole tree of processes, and how often it waits, on a line as ours is."""
     node, programs = setting.node, _installed()
     work = setting.lab.state / "peers"
+    say("versions", "", versions())
     _prepare(node, work)
     before = _files(node)
     with line(node.address, node.port, ONE_WAY) as far, line(node.address, node.port, 0) as near:
@@ -121,6 +124,14 @@ def measure(setting: Setting, say: Say) -> None:
             say(f"{what}: round trips", str(trips), f"{far.calls} connections, counted")
     if _files(node) != before:
         raise LabError("a peer changed the node: what it was measured at was no no-op")
+
+
+def versions() -> str:
+    """Of the peers as they are locked, and of the two that speak SSH here."""
+    locked = re.findall(r"^(ansible-core|pyinfra|paramiko)==(\S+)", LOCK.read_text(), re.MULTILINE)
+    names = [f"{name} {version}" for name, version in locked]
+    openssh = attempt("ssh", "-V")[2].partition(",")[0]
+    return ", ".join((*names, openssh, f"asyncssh {metadata.version('asyncssh')}"))
 
 
 def _call(
