@@ -20,6 +20,7 @@ ROWS: dict[str, Callable[[Setting, Say], None]] = {
     "together": within.together,
     "cold": within.cold,
     "node": within.on_the_node,
+    "docker": within.docker,
     "visit": process.visit,
     "peers": peers.measure,
     "repair": process.repair,

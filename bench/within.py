@@ -1,6 +1,7 @@
 """A visit by the operator's own code, in this process: what node, wire and mind cost."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -244,6 +245,19 @@ def on_the_node(setting: Setting, say: Say) -> None:
             f"{what}; Docker included",
         )
         say("time of it on the node", spread(took, "ms", 0), f"{what}; on the open connection")
+
+
+def docker(setting: Setting, say: Say) -> None:
+    """What a no-op visit has to start on the node, by the shell's own account of its children."""
+    for command in ("docker compose version", "docker version", "docker ps -aq --no-trunc"):
+        script = f"for n in 1 2 3 4 5 6 7 8 9 10; do {command} >/dev/null; done; times"
+        minutes = re.findall(r"(\d+)m([0-9.]+)s", setting.node.run(script).splitlines()[-1])
+        spent = sum(60 * int(minute) + float(second) for minute, second in minutes)
+        say(
+            f"CPU on the node of {command}",
+            f"{100 * spent:.0f} ms",
+            "of 10; the Engine's part is not in it",
+        )
 
 
 async def _on_the_node(file: Path, one: Wanted) -> tuple[list[float], list[float]]:
