@@ -24,6 +24,7 @@ A, B = lease("a", "*"), lease("b", "x,y")
         ([B], [B], "x", []),
         ([B], [B], "z", ["no operator watches namespace z"]),
         ([B], [B], "", []),
+        ([B], [B], "x z y", ["no operator watches namespace z"]),
         ([], [], "x", ["no operator has ever led"]),
         ([A], [], "x", ["no operator renews its Lease in a"]),
         ([A, B], [A, B], "x", ["two operators, in a and b"]),
@@ -33,7 +34,7 @@ A, B = lease("a", "*"), lease("b", "x,y")
     ],
 )
 def test_who_looks(known: list[Held], alive: list[Held], namespace: str, bad: list[str]) -> None:
-    found = list(operators(known, alive, namespace))
+    found = list(operators(known, alive, namespace.split()))
     wrong = [one for one in found if one.level is Level.BAD]
     assert [one.message.startswith(text) for one, text in zip(wrong, bad, strict=True)] == [
         True
@@ -43,7 +44,7 @@ def test_who_looks(known: list[Held], alive: list[Held], namespace: str, bad: li
 
 def test_another_version_is_told() -> None:
     other = lease("a", "*", "9.9")
-    assert any("it is 9.9" in one.message for one in operators([other], [other], ""))
+    assert any("it is 9.9" in one.message for one in operators([other], [other], []))
 
 
 def test_nodes_are_counted_by_reason_with_what_to_do() -> None:
@@ -53,3 +54,12 @@ def test_nodes_are_counted_by_reason_with_what_to_do() -> None:
     assert found["1 GateFailed: fleet/sick"].level is Level.BAD
     assert "correct the release" in found["1 GateFailed: fleet/sick"].mend
     assert found["1 Suspended: fleet/p"].level is Level.NOTE
+
+
+def test_a_verdict_about_an_older_spec_is_none() -> None:
+    edited = node("e")
+    edited["metadata"]["generation"] += 1
+    found = list(nodes([edited]))
+    assert [one.message for one in found] == ["1 not looked at since the last edit: fleet/e"]
+    assert found[0].level is Level.NOTE
+    assert "interval" in found[0].mend

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kaitu.cluster.errors import ApiError
-from kaitu.cluster.login import Credentials, Login, credentials, log_in
+from kaitu.cluster.login import Credentials, Login, contexts, credentials, log_in
 from kaitu.controller.informer import _connection
 
 
@@ -104,3 +104,13 @@ def test_pod_without_an_account_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     with pytest.raises(ApiError, match="the pod's account"):
         asyncio.run(log_in(None))
+
+
+@pytest.mark.parametrize("text", ['token: "s3cret', "token: @s3cret", "password: s3cret: b"])
+def test_what_is_no_yaml_is_not_quoted(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(f"users:\n- user:\n    {text}\n")
+    for ask in (lambda: asyncio.run(log_in(str(file))), lambda: contexts(str(file))):
+        with pytest.raises(ApiError, match=r"it is not YAML, line [34]") as raised:
+            ask()
+        assert "s3cret" not in str(raised.value)

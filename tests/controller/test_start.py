@@ -2,7 +2,9 @@
 
 import resource
 
-from kaitu.controller.__main__ import main
+import pytest
+
+from kaitu.controller.__main__ import _options, _parser, main
 from kaitu.controller.startup import files
 
 
@@ -23,3 +25,33 @@ def test_the_limit_of_open_files_is_raised_to_what_it_may_be():
         assert files() == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 300
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "watched"),
+    [
+        ([], {}, ()),
+        ([], {"KAITU_NAMESPACE": "a, b"}, ("a", "b")),
+        ([], {"KAITU_ALL_NAMESPACES": "true", "KAITU_NAMESPACE": "a"}, ()),
+        (["--namespace", "c"], {"KAITU_NAMESPACE": "a"}, ("c",)),
+        (["--namespace", "c"], {"KAITU_ALL_NAMESPACES": "true"}, ("c",)),
+        (["--all-namespaces"], {"KAITU_NAMESPACE": "a"}, ()),
+    ],
+)
+def test_the_command_line_counts_before_the_environment(
+    words: list[str],
+    variables: dict[str, str],
+    watched: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert _options(_parser().parse_args(["run", *words])).namespaces == watched
+
+
+@pytest.mark.parametrize("address", ["abc", ":99999", "localhost:http"])
+def test_an_address_that_is_none_is_refused(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--http", address]) == 2
+    assert "must be ADDR:PORT" in capsys.readouterr().err

@@ -65,5 +65,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "kaitu-operator.isNetwork" -}}
-{{- if regexMatch "^(([0-9]{1,3}\\.){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$" (toString .) -}}true{{- end -}}
+{{- $byte := "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])" -}}
+{{- $four := printf "(%s\\.){3}%s/([0-9]|[12][0-9]|3[0-2])" $byte $byte -}}
+{{- $hex := "[0-9a-fA-F]{1,4}" -}}
+{{- $some := printf "(%s(:%s){0,6})?" $hex $hex -}}
+{{- $six := printf "((%s:){7}%s|%s::%s)/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])" $hex $hex $some $some -}}
+{{- $rest := 0 -}}
+{{- if regexMatch (printf "^%s$" $four) (toString .) -}}
+{{- $parts := regexSplit "[./]" . -1 -}}
+{{- $number := 0 -}}
+{{- range slice $parts 0 4 }}{{ $number = add (mul $number 256) (int .) }}{{ end -}}
+{{- $size := 1 -}}
+{{- range until (int (sub 32 (int (last $parts)))) }}{{ $size = mul $size 2 }}{{ end -}}
+{{- $rest = mod $number $size -}}
+{{- end -}}
+{{- if and (not $rest) (regexMatch (printf "^(%s|%s)$" $four $six) (toString .)) -}}true{{- end -}}
 {{- end }}

@@ -68,7 +68,15 @@ async def log_in(kubeconfig: str | None, context: str | None = None) -> Login:
         return await _of_file(chosen or str(Path(HOME).expanduser()), context)
     except _UNREADABLE as error:
         where = chosen or "the pod's account, or ~/.kube/config"
-        raise ApiError(0, f"no login from {where}: {error}") from None
+        raise ApiError(0, f"no login from {where}: {_told(error)}") from None
+
+
+def _told(error: Exception) -> str:
+    """What YAML says of a file quotes it, and there are tokens in it."""
+    if not isinstance(error, yaml.YAMLError):
+        return str(error)
+    mark = getattr(error, "problem_mark", None)
+    return f"it is not YAML, line {mark.line + 1}" if mark else "it is not YAML"
 
 
 def _of_pod() -> Login:
@@ -108,7 +116,7 @@ def contexts(kubeconfig: str | None) -> list[str]:
         loaded = _loaded(chosen)
         return [one["name"] for config in loaded for one in config.get("contexts") or ()]
     except _UNREADABLE as error:
-        raise ApiError(0, f"no login from {chosen}: {error}") from None
+        raise ApiError(0, f"no login from {chosen}: {_told(error)}") from None
 
 
 def _loaded(kubeconfig: str) -> list[dict[str, Any]]:

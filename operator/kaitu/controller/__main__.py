@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +20,7 @@ from kaitu.core.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.set_up(arguments.log_level, arguments.log_format, redactor)
     try:
         options = _options(arguments)
-    except (KaituError, OSError) as error:
+    except (KaituError, OSError, argparse.ArgumentTypeError) as error:
         print(f"kaitu-operator: {error}", file=sys.stderr)
         return 2
     try:
@@ -55,14 +57,13 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--namespace",
         action="append",
-        default=[name for name in os.environ.get("KAITU_NAMESPACE", "").split(",") if name],
+        type=_namespace,
         metavar="NS",
         help="watch this namespace; may be repeated (KAITU_NAMESPACE, comma separated)",
     )
     where.add_argument(
         "--all-namespaces",
         action="store_true",
-        default=os.environ.get("KAITU_ALL_NAMESPACES", "").lower() == "true",
         help="watch every namespace (KAITU_ALL_NAMESPACES=true); the default without --namespace",
     )
     for flag, default, metavar, text in _FLAGS:
@@ -82,6 +83,29 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="|".join(choices),
             help=f"{text} ({name})",
         )
+
+
+def _namespaces(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Those to watch, empty for all; what the command line says counts before the environment."""
+    if arguments.all_namespaces or arguments.namespace:
+        return () if arguments.all_namespaces else tuple(arguments.namespace)
+    if os.environ.get("KAITU_ALL_NAMESPACES", "").lower() == "true":
+        return ()
+    names = os.environ.get("KAITU_NAMESPACE", "").split(",")
+    return tuple(_namespace(name) for name in names if name.strip())
+
+
+def _namespace(word: str) -> str:
+    if not _NAME.fullmatch(word.strip()):
+        raise argparse.ArgumentTypeError(f"{word!r} is no name of a namespace")
+    return word.strip()
+
+
+def _address(word: str) -> str:
+    port = word.rpartition(":")[2]
+    if not (port.isascii() and port.isdecimal() and int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"must be ADDR:PORT, or 0, not {word!r}")
+    return "" if word == "0" else word
 
 
 def _variable(flag: str) -> str:
@@ -111,10 +135,10 @@ def _options(arguments: argparse.Namespace) -> Options:
     """The options of ``run``; raises when the policy cannot be read."""
     text = Path(arguments.policy).read_text() if arguments.policy else ""
     return Options(
-        namespaces=() if arguments.all_namespaces else tuple(arguments.namespace),
+        namespaces=_namespaces(arguments),
         policy=parse(text) if text else Policy(),
         lease_namespace=arguments.lease_namespace,
-        http="" if arguments.http == "0" else arguments.http,
+        http=_address(arguments.http),
     )
 
 

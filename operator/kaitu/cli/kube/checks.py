@@ -42,9 +42,13 @@ async def examine(session: Session) -> AsyncIterator[Finding]:
         return
     async for finding in _rights(session):
         yield finding
-    async for finding in _operators(session):
+    bodies, silent = await _bodies(session)
+    async for finding in _operators(session, bodies):
         yield finding
-    async for finding in _nodes(session):
+    if silent:
+        yield silent
+        return
+    async for finding in _nodes(session, bodies):
         yield finding
 
 
@@ -135,7 +139,15 @@ async def _rights(session: Session) -> AsyncIterator[Finding]:
         yield Finding("rights", Level.OK, f"you may use all commands in {session.scope_name}")
 
 
-async def _operators(session: Session) -> AsyncIterator[Finding]:
+async def _bodies(session: Session) -> tuple[Sequence[Body], Finding | None]:
+    """The nodes, or why they are not known."""
+    try:
+        return await session.nodes(), None
+    except ApiError as error:
+        return [], Finding("nodes", Level.UNKNOWN, str(error))
+
+
+async def _operators(session: Session, bodies: Sequence[Body]) -> AsyncIterator[Finding]:
     try:
         known, all_seen = await leases(session)
         alive = await _alive(session, known)
@@ -145,7 +157,9 @@ async def _operators(session: Session) -> AsyncIterator[Finding]:
     if not alive and not all_seen and not known:
         yield Finding("operator", Level.UNKNOWN, "you may not read its Lease")
         return
-    for finding in operators(known, alive, "" if session.where.everywhere else session.namespace):
+    of_nodes = {look.key(body)[0] for body in bodies}
+    spaces = sorted(of_nodes) if session.where.everywhere else [session.namespace]
+    for finding in operators(known, alive, spaces):
         yield finding
 
 
@@ -165,12 +179,7 @@ def _age(one: Held, now: Any) -> float:
     return abs((now - one.renewed).total_seconds()) if one.renewed else float("inf")
 
 
-async def _nodes(session: Session) -> AsyncIterator[Finding]:
-    try:
-        bodies = await session.nodes()
-    except ApiError as error:
-        yield Finding("nodes", Level.UNKNOWN, str(error))
-        return
+async def _nodes(session: Session, bodies: Sequence[Body]) -> AsyncIterator[Finding]:
     if not bodies:
         yield Finding("nodes", Level.NOTE, f"there is no KaituNode in {session.scope_name}")
     async for finding in _keys(session, bodies):

@@ -32,8 +32,10 @@ class Finding:
     mend: str = ""
 
 
-def operators(known: Sequence[Held], alive: Sequence[Held], namespace: str) -> Iterator[Finding]:
-    """What the Leases say about who looks at the nodes of the namespace; empty is all of them."""
+def operators(
+    known: Sequence[Held], alive: Sequence[Held], namespaces: Sequence[str]
+) -> Iterator[Finding]:
+    """What the Leases say about who looks at the nodes of these namespaces."""
     if not alive:
         yield _nobody(known)
     for one in alive:
@@ -42,7 +44,9 @@ def operators(known: Sequence[Held], alive: Sequence[Held], namespace: str) -> I
         if one.version and one.version != version.PROGRAM:
             told = f"it is {one.version}, this program is {version.PROGRAM}"
             yield Finding("operator", Level.NOTE, told)
-    if namespace and alive and not any(_covers(one, namespace) for one in alive):
+    for namespace in namespaces:
+        if not alive or any(_covers(one, namespace) for one in alive):
+            continue
         mend = f"start the operator with --namespace {namespace} too, or with --all-namespaces"
         yield Finding("operator", Level.BAD, f"no operator watches namespace {namespace}", mend)
     for first, second in combinations(alive, 2):
@@ -83,8 +87,7 @@ def nodes(bodies: Sequence[Body]) -> Iterator[Finding]:
     groups: dict[str, list[Body]] = {}
     for body in bodies:
         if not look.ready(body):
-            said = look.condition(body, Condition.READY)
-            groups.setdefault(said.get("reason", "NotVisited"), []).append(body)
+            groups.setdefault(_why(body), []).append(body)
     good = len(bodies) - sum(map(len, groups.values()))
     if good:
         yield Finding("nodes", Level.OK, f"{good} of {len(bodies)} are Ready")
@@ -92,14 +95,23 @@ def nodes(bodies: Sequence[Body]) -> Iterator[Finding]:
         yield _group(reason, found)
 
 
+def _why(body: Body) -> str:
+    said = look.condition(body, Condition.READY)
+    if said.get("status") == "True":
+        return "not looked at since the last edit"
+    return str(said.get("reason", "NotVisited"))
+
+
 def _group(reason: str, found: Sequence[Body]) -> Finding:
     level = Level.NOTE if reason in _CALM else Level.BAD
     named = ", ".join("/".join(look.key(body)) for body in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    hint = look.hint(look.condition(found[0], Condition.READY))
+    hint = _SOON if reason in _UNSEEN else look.hint(look.condition(found[0], Condition.READY))
     return Finding("nodes", level, f"{len(found)} {reason}: {named}{more}", hint)
 
 
 _NAMED: Final = 3
-_CALM: Final = frozenset({"Suspended", "DriftObserved", "Reconciling", "NotVisited", "Ready"})
+_UNSEEN: Final = frozenset({"NotVisited", "not looked at since the last edit"})
+_SOON: Final = "a living operator visits within the node's interval; if none comes, see its log"
+_CALM: Final = frozenset({"Suspended", "DriftObserved", "Reconciling", *_UNSEEN})
 """What somebody wants to be so, or what passes by itself."""
