@@ -212,3 +212,14 @@ def test_a_failed_pull_is_not_hot(code: str) -> None:
     assert compose.plan(wanted, model.facts(wanted, age=4)) == ()
     assert compose.problem(wanted, model.facts(wanted, age=4)) is not None
     assert compose.plan(wanted, model.facts(wanted, age=900)) != ()
+
+
+def test_other_variables_are_asked_of_the_brake_like_another_release() -> None:
+    """One wrong value in a Secret that all share must not walk through the fleet."""
+    model = Model()
+    for wish in (("1", "a"), ("1", "b")):
+        wanted = want(*wish)
+        (step,) = compose.plan(wanted, model.facts(wanted))
+        assert (step.at_once or step).release == wanted.key
+        for _ in range(3):
+            visit(model, wanted, "OK", "OK")

@@ -249,6 +249,17 @@ def test_the_way_back_from_images_that_were_left_as_they_are(fleet: Floating) ->
     assert living(fleet.node)["k2-sidecar"][3] == old
 
 
+def test_a_retry_of_what_was_left_as_it_is_pulls_again(fleet: Floating) -> None:
+    fleet.tag("v3-sick", "k2-sidecar")
+    kept = release("5.0.0", stack("stable") + "# 5\n", onFailure="Hold")
+    held = assert_held(fleet.settle(kept), Reason.GATE_FAILED, "left as it is")
+
+    fleet.tag("v2", "k2-sidecar")
+    found = fleet.settle(kept, retry=held)
+
+    assert compose(found).state is State.IN_SYNC, found.outcomes
+
+
 def test_a_pin_of_a_tag_that_is_shared_is_refused(
     fleet: Floating, digests: dict[str, Pushed]
 ) -> None:

@@ -93,6 +93,21 @@ def test_the_generation_before_comes_back(visitor: Visitor, node: Node, before: 
     before.assert_back(node, touched={"k2v5", "k2v4-slave", "k2-oc", "k2-sidecar"})
 
 
+def test_the_way_back_from_a_generation_that_was_left_as_it_is(
+    visitor: Visitor, node: Node
+) -> None:
+    """What it started is in no record, and holds the port."""
+    old = stack("v1", OLD_STACK).replace("k2-oc:v1", "k2-oc:v3-crash")
+    kept = release("kept", old, onFailure="Hold")
+    assert_held(visitor.settle(compose=kept, env=ENV), Reason.VERIFY_FAILED, "left as it is")
+    assert "k2-slave" in living(node)
+
+    found = visitor.settle(compose=release("v1"), env=ENV)
+
+    assert compose(found).state is State.IN_SYNC, found.outcomes
+    assert set(living(node)) == STACK
+
+
 @pytest.mark.parametrize("how", ["killed", "rebooted"])
 def test_a_restore_that_is_cut_off_is_finished(
     visitor: Visitor, node: Node, before: Sight, how: str

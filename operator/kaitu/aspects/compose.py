@@ -131,7 +131,7 @@ def _stuck(want: ComposeWant, facts: ComposeFacts) -> bool:
     is what runs.
     """
     hold = facts.releases.held
-    whole = hold is not None and (hold.name == hold.key or hold.then in {"kept", "failed"})
+    whole = hold is not None and (hold.name == hold.key or hold.then in {"kept", "failed", "none"})
     return whole and moves.held(want, facts)
 
 

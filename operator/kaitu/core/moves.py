@@ -99,7 +99,8 @@ def move(want: ComposeWant, facts: ComposeFacts, items: tuple[str, ...]) -> Plan
     kind = "changed" if known.record else "missing"
     about = f"release {want.version}" + (f": {item}" if items != ("release",) else "")
     text = f"{'finish' if known.pending == want.key else 'deploy'} {about}"
-    known_good = known.record is not None and known.record.key == want.key
+    record = known.record
+    known_good = record is not None and record.key == want.key and record.env_same
     new = "" if known_good and not again else want.key
     up = Step(text, job(want, "up"), Disrupts.SERVICES, item=item, kind=kind, release=new)
     if _has_images(want, facts):

@@ -27,10 +27,8 @@ pass_gate() {
     fail EGATE "$bad"
 }
 
-stop_leavers() { # services of our last record that the file lacks: stopped first, removed at the end
-    leavers=''
-    [ -s "$KAITU_STATE/record" ] || return 0
-    leavers=$(containers_beyond "$(awk 'NR > 1 { print $1 }' "$KAITU_STATE/record")")
+stop_leavers() { # what the file lacks of our last record and of what was begun since: removed at the end
+    leavers=$(containers_beyond "$(awk 'NR > 1 { print $1 }' "$KAITU_STATE/record"; cat "$job/joined")")
     # shellcheck disable=SC2086
     [ -z "$leavers" ] || docker_do 120 stop $leavers >/dev/null
 }
@@ -117,6 +115,7 @@ fail() {
     set_held "$name $sealed $1 ${2:--}" "$then"
     log_update "$1" "${2:--}"
     [ "$then" != due ] || bring_back
+    rm -f "$job/result.pull" "$job/next" # a retry pulls again: the image may have been mended
     finish "$1" "${2:--}"
 }
 
@@ -141,6 +140,7 @@ bring_back() { # file, managed lines and images of before, together
     fi
     docker_stayed
     set_held "$held" "$then"
+    [ ! -s "$job/next" ] || keep_images next "$(sed 1d "$job/next")" # else they would lie about without a name
     rm -f "$job/result.pull" "$job/next" "$job/moved"
     [ "$then" = failed ] || forget_before # else what runs is no release: whatever is wanted next is put in place
 }

@@ -24,9 +24,11 @@ project_containers() { # the ids of all but those of a person's `run`
 }
 
 running_images() { # lines REFERENCE ID of the project's containers
-    ids=$(project_containers)
+    ids=$(project_containers) || return 1
+    [ -n "$ids" ] || return 0
     # shellcheck disable=SC2086 # ids are words
-    [ -z "$ids" ] || docker_do 10 inspect --type container --format '{{.Config.Image}} {{.Image}}' $ids | sort -u
+    told=$(docker_do 10 inspect --type container --format '{{.Config.Image}} {{.Image}}' $ids) || return 1
+    printf '%s\n' "$told" | sort -u
 }
 
 with_ids() { # lines that start with REFERENCE on stdin: the same, and the id of what it means here behind

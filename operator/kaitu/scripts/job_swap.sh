@@ -26,6 +26,7 @@ swap() { # under the lock; a mark before the first byte says that it has begun
     into "$directory"
     env_recover
     env_copy
+    secret_filled "$copy" || finish ENOSECRET
     save_before
     set_aside
     jot place "$directory $gate_seconds $gate" || finish ENOSPC "$job"
@@ -79,7 +80,7 @@ save_before() {
     [ ! -s "$job/pending" ] || { save_more && return; }
     drop_before
     look docker-compose.yml
-    images=$(running_images)
+    images=$(running_images) || finish EDOCKER # nothing known is not nothing there
     if [ "$current" = absent ] || [ -z "$images" ]; then return 0; fi
     good=$KAITU_STATE/verified.yml # what somebody made of the live file since is no way back
     [ -s "$good" ] || good=./docker-compose.yml

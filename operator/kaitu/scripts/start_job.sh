@@ -58,6 +58,8 @@ job_deploy() {
     prepare
     pull_all
     mv "$job/quick" "$job/went" || { keep_images next "$pulled"; finish OK; }
+    kill "$timer"
+    timer=''
     jot result.pull "$key $sealed OK - 1"
     kind=up
     begun || finish ENOSPC "$job"
