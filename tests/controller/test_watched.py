@@ -99,7 +99,12 @@ def test_health_fails_when_the_loop_hung_or_the_watcher_ended(app, monkeypatch):
     judge = Health()
     assert (judge.wrong(), judge.not_ready()) == ("", "")  # standby
     judge.watch(app)
-    assert "has ended" in _asked(judge)
+    monkeypatch.setattr(health, "_watching", lambda: True)
+    assert judge.wrong() == ""
+    monkeypatch.setattr(health, "_watching", lambda: False)
+    assert (judge.wrong(), judge.not_ready()) == ("the watch of KaituNodes has ended",) * 2
+    app.stopping = True
+    assert judge.wrong() == ""
 
     monkeypatch.setattr(health, "_watching", lambda: True)
     app.clock, app.beat = lambda: 100.0, 95.0
@@ -108,11 +113,21 @@ def test_health_fails_when_the_loop_hung_or_the_watcher_ended(app, monkeypatch):
     assert judge.wrong() == "the event loop hangs"
 
 
-def _asked(judge: Health) -> str:
-    async def ask() -> str:
-        return judge.wrong()
+def test_a_watch_that_has_not_begun_is_not_called_ended(app):
+    """As while the API server is away just after the lease was taken."""
 
-    return asyncio.run(ask())
+    async def ask() -> list[str]:
+        judge = Health()
+        judge.watch(app)
+        said = [judge.wrong()]
+        name = "watcher for kaitunodes.v1alpha1.fleet.kaitu.io@None"
+        watcher = asyncio.create_task(asyncio.sleep(60), name=name)
+        said.append(judge.wrong())
+        watcher.cancel()
+        await asyncio.wait([watcher])
+        return [*said, judge.wrong()]
+
+    assert asyncio.run(ask()) == ["", "", "the watch of KaituNodes has ended"]
 
 
 def test_while_something_is_owed_the_next_look_comes_soon(app, monkeypatch):

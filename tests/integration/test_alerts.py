@@ -1,6 +1,7 @@
 """The alerts under Prometheus's own promtool: they fire when they must, and only then."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,18 @@ from lab.prometheus import program
 
 CASES = yaml.safe_load((ROOT / "tests" / "alerts" / "rules.yaml").read_text())
 RULES = yaml.safe_load(ALERTS.read_text())
+MONITORING = ROOT / "docs" / "how-to" / "monitoring.md"
+INSTALLATIONS = yaml.safe_load("""
+interval: 1m
+input_series:
+  - {series: 'kaitu_leader{namespace="kaitu-system"}', values: "1x10 _x20"}
+  - {series: 'kaitu_leader{namespace="other"}', values: "1x30"}
+alert_rule_test:
+  - {alertname: KaituOperatorDown, eval_time: 10m, exp_alerts: []}
+  - alertname: KaituOperatorDown
+    eval_time: 25m
+    exp_alerts: [{exp_labels: {severity: critical, namespace: kaitu-system}}]
+""")
 
 
 def play(place: Path, rules: Any, cases: Any) -> None:
@@ -40,6 +53,13 @@ def test_a_broken_text_would_be_found(tmp_path):
 
 def test_each_alert_fires_when_it_must_and_only_then(tmp_path):
     play(tmp_path, RULES, CASES)
+
+
+def test_the_rule_for_one_of_several_installations_sees_the_end_of_that_one(tmp_path):
+    (page,) = re.findall(r"^    groups:\n(?:      .*\n)+", MONITORING.read_text(), re.MULTILINE)
+    rules = yaml.safe_load(page)
+    rules["groups"][0]["rules"][0]["annotations"] = {}
+    play(tmp_path, rules, {"evaluation_interval": "1m", "tests": [INSTALLATIONS]})
 
 
 @pytest.mark.parametrize("name", alerts())

@@ -15,6 +15,7 @@ class Health:
     def __init__(self) -> None:
         self._app: App | None = None
         self._waiting = ""
+        self._begun = False
 
     def waits(self, why: str) -> None:
         """What work cannot begin without; empty when that is there."""
@@ -33,7 +34,7 @@ class Health:
             return "the event loop hangs"
         if app.behind() > MOST_BEHIND:
             return f"the watch of KaituNodes has not told of a change for {app.behind():.0f} s"
-        return "" if _watching() or app.stopping else "the watch of KaituNodes has ended"
+        return "the watch of KaituNodes has ended" if self._ended() and not app.stopping else ""
 
     def not_ready(self) -> str:
         """Why the process cannot do its work right now; empty when it can."""
@@ -41,6 +42,12 @@ class Health:
         if app and not app.leader.may_write():
             return "the lease could not be renewed: no writes"
         return self._waiting or self.wrong()
+
+    def _ended(self) -> bool:
+        """Of a watch that has begun: while the API server is away at the start, there is none."""
+        watching = _watching()
+        self._begun = self._begun or watching
+        return self._begun and not watching
 
 
 def _watching() -> bool:
