@@ -27,7 +27,7 @@ from lab.operator import Operator
 from lab.sim import POLICY, Simulated, address, wanted
 from lab.wait import until
 
-NODES = int(os.environ.get("KAITU_BENCH_NODES", "10000"))
+NODES = int(os.environ.get("KAITU_BENCH_NODES", "2000"))
 SIZES = {10: "1s", 100: "4s", 1000: "20s", NODES: f"{max(NODES // 25, 20)}s"}
 """How many nodes, and an interval at which one core has room for all of them."""
 WINDOW, RESTART = 15, 30
@@ -106,9 +106,15 @@ def measure(setting: Setting, say: Say) -> None:
             cluster = scale.fresh()
             _grow(scale, cluster, size, say)
             if size < NODES:
-                scale.delete(cluster, range(size))
+                scale.delete(cluster, _numbers(size))
         _edits(scale, cluster, say)
         _restart(scale, cluster, say)
+
+
+def _numbers(size: int) -> range:
+    """Each size has nodes that nobody has claimed yet."""
+    first = sum(other for other in SIZES if other < size)
+    return range(first, first + size)
 
 
 def _begin(setting: Setting, ending: ExitStack, delay: float) -> Scale:
@@ -127,8 +133,9 @@ def _grow(scale: Scale, cluster: Cluster, size: int, say: Say) -> None:
     """What is due is a visit that finds nothing; those that are to be edited later may write."""
     began, before = time.time(), scale.probes
     writing = min(EDITS, size // 2)
-    scale.create(cluster, writing, interval=SIZES[size])
-    scale.create(cluster, size - writing, writing, interval=SIZES[size], mode="Observe")
+    numbers, pace = _numbers(size), SIZES[size]
+    scale.create(cluster, numbers[:writing], interval=pace)
+    scale.create(cluster, numbers[writing:], interval=pace, mode="Observe")
     first = scale.visited(before + size + writing) - began
     time.sleep(3)  # what the last of them wrote is told by the watch
     offset, start = mark(scale.plane), scale.nodes.total()
@@ -158,7 +165,7 @@ def _edits(scale: Scale, cluster: Cluster, say: Say) -> None:
 
     async def edit() -> None:
         api = await Api.connect(str(scale.plane.kubeconfig))
-        for number in range(EDITS):
+        for number in _numbers(NODES)[:EDITS]:
             sent[address(number)] = time.time()
             spec = {"spec": {"sysctl": wanted("edited")}}
             await api.patch(path(cluster.namespace, f"node-{number}"), spec)
@@ -181,7 +188,7 @@ def _restart(scale: Scale, cluster: Cluster, say: Say) -> None:
     until(scale.operator.leads, LONG, "leader", pause=1)
     leading = time.time() - began
     edited = scale.nodes.mark()
-    scale.patch(cluster, [0], {"spec": {"sysctl": wanted("restarted")}})
+    scale.patch(cluster, _numbers(NODES)[:1], {"spec": {"sysctl": wanted("restarted")}})
     asked = time.time()
     until(lambda: scale.nodes.applied(edited), LONG, "edit after the restart")
     took = scale.nodes.applied(edited)[0].at - asked
@@ -203,7 +210,7 @@ def sweep(setting: Setting, say: Say) -> None:
     with ExitStack() as ending:
         scale = _begin(setting, ending, ROUND_TRIP)
         cluster, before = scale.fresh(), scale.probes
-        scale.create(cluster, FAR, interval="1h", mode="Observe")
+        scale.create(cluster, range(FAR), interval="1h", mode="Observe")
         scale.visited(before + FAR)
         time.sleep(3)
         asks = {
@@ -228,9 +235,10 @@ def churn(setting: Setting, say: Say) -> None:
         cluster, held = scale.fresh(), []
         for number in range(CHURNS):
             before = scale.probes
-            scale.create(cluster, CHURNED, number * CHURNED, interval="60s", mode="Observe")
+            numbers = range(number * CHURNED, (number + 1) * CHURNED)
+            scale.create(cluster, numbers, interval="60s", mode="Observe")
             scale.visited(before + CHURNED)
-            scale.delete(cluster, range(number * CHURNED, (number + 1) * CHURNED))
+            scale.delete(cluster, numbers)
             until(lambda: not _figure(scale, "kaitu_nodes"), LONG, "gone nodes", pause=1)
             held.append(cpu.rss(scale.operator.pid))
         grown = 100 * (held[-1] / held[1] - 1)
