@@ -61,9 +61,9 @@ class Scale:
         cluster.apply(key_secret(self.setting.lab.keys.private))
         return cluster
 
-    def create(self, cluster: Cluster, count: int, first: int = 0, **spec: Any) -> None:
-        """That many, without the seconds that kubectl would take."""
-        made = (self.nodes.kaitu_node(f"node-{n}", n, **spec) for n in range(first, first + count))
+    def create(self, cluster: Cluster, numbers: Iterable[int], **spec: Any) -> None:
+        """Without the minutes that kubectl would take."""
+        made = (self.nodes.kaitu_node(f"node-{n}", n, **spec) for n in numbers)
         self.ask(lambda api, body: api.create(path(cluster.namespace), body), made)
 
     def delete(self, cluster: Cluster, numbers: Iterable[int]) -> None:
