@@ -22,7 +22,8 @@ class Move:
         if registry:
             images = f"docker images -q '*/*:{self.version}'"
             self.vps.node.run(f"{images} | xargs -r docker rmi -f >/dev/null")
-            registry.misbehave("slow", seconds=seconds, count=1)
+            # Not the greeting of the registry: Docker waits 15 s for that, and asks anew.
+            registry.misbehave("slow", seconds=seconds, count=1, path="/manifests/")
         self.vps.release(f"2.0.{self.since}", slow(self.version))
         self.vps.phase(phase)
 

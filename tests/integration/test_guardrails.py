@@ -41,7 +41,9 @@ NAME = "K2_NODE_SECRET"
 OFF: set[str] = set()
 NAMES = "    if (is_protected(name)) return 3\n"
 PROOF = '        [ "$(env_secret <"$3")" = "$(env_secret <"$5")" ] &&\n'
-FILLED = '    secret_filled "$job/env" || finish ENOSECRET\n'
+FILLED = tuple(
+    f'    secret_filled "{file}" || finish ENOSECRET\n' for file in ("$job/env", "$copy")
+)
 SPY = """#!/bin/sh
 printf '%s\\n' "$*" >>/run/docker-calls
 exec /usr/bin/docker "$@"
@@ -151,7 +153,7 @@ def layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 
 
 def without_guards(text: str) -> str:
-    for guard in (NAMES, PROOF, FILLED):
+    for guard in (NAMES, PROOF, *FILLED):
         text = text.replace(guard, "")
     return text
 
