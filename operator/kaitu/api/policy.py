@@ -15,7 +15,7 @@ from kaitu.core.desired import DEFAULT_DIRECTORY, PROTECTED_NAMES
 from kaitu.core.errors import KaituError
 from kaitu.core.models import SpecModel
 from kaitu.core.reasons import Reason
-from kaitu.core.strict import TWICE, StrictLoader
+from kaitu.core.strict import TWICE, StrictLoader, line_of
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -120,10 +120,8 @@ def parse(text: str) -> Policy:
     try:
         return Policy.model_validate(yaml.load(text, StrictLoader) or {})  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:  # its own words quote the file, which may be the wrong one
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
         what = TWICE if getattr(error, "problem", "") == TWICE else "the policy is not YAML"
-        raise KaituError(Reason.INVALID_SPEC, f"{what}{line}") from None
+        raise KaituError(Reason.INVALID_SPEC, f"{what}{line_of(error)}") from None
     except ValidationError as error:
         raise KaituError(Reason.INVALID_SPEC, told(error, root="policy")) from None
 

@@ -17,7 +17,7 @@ from kaitu.core.errors import KaituError
 from kaitu.core.models import ObjectName
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
-from kaitu.core.strict import TWICE, StrictLoader
+from kaitu.core.strict import TWICE, StrictLoader, line_of
 
 NODE: Final = "KaituNode"
 _API: Final = {NODE: f"{GROUP}/{VERSION}", "Secret": "v1", "ConfigMap": "v1"}
@@ -114,9 +114,8 @@ def _documents(source: str, text: str) -> Iterator[Body]:
     try:
         found = list(yaml.load_all(text, _Loader))
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         what = TWICE if error.problem == TWICE else "is no YAML"
-        raise UsageError(f"{source}{line}: {what}") from None
+        raise UsageError(f"{source}{line_of(error)}: {what}") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(f"{source} is no YAML") from None
     for one in found:

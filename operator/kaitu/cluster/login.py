@@ -12,6 +12,7 @@ from kubernetes.aio.config.incluster_config import SERVICE_HOST_ENV_NAME, load_i
 from kubernetes.aio.config.kube_config import load_kube_config
 
 from kaitu.cluster.errors import ApiError
+from kaitu.core.strict import line_of
 
 HOME: Final = "~/.kube/config"
 POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -75,8 +76,7 @@ def _told(error: Exception) -> str:
     """What YAML says of a file quotes it, and there are tokens in it."""
     if not isinstance(error, yaml.YAMLError):
         return str(error)
-    mark = getattr(error, "problem_mark", None)
-    return f"it is not YAML, line {mark.line + 1}" if mark else "it is not YAML"
+    return f"it is not YAML{line_of(error)}"
 
 
 def _of_pod() -> Login:

@@ -8,6 +8,12 @@ from yaml.composer import ComposerError
 TWICE: Final = "a key is there twice"
 
 
+def line_of(error: yaml.YAMLError) -> str:
+    """``, line N`` where that is known. All else that YAML says quotes the file, secrets too."""
+    mark = getattr(error, "problem_mark", None)
+    return f", line {mark.line + 1}" if mark else ""
+
+
 class StrictLoader(yaml.SafeLoader):
     """A SafeLoader that refuses a mapping with the same key twice; what it says quotes nothing."""
 

@@ -98,7 +98,7 @@ def nodes(bodies: Sequence[Body]) -> Iterator[Finding]:
 def _why(body: Body) -> str:
     said = look.condition(body, Condition.READY)
     if said.get("status") == "True":
-        return "not looked at since the last edit"
+        return _EDITED
     return str(said.get("reason", "NotVisited"))
 
 
@@ -111,7 +111,8 @@ def _group(reason: str, found: Sequence[Body]) -> Finding:
 
 
 _NAMED: Final = 3
-_UNSEEN: Final = frozenset({"NotVisited", "not looked at since the last edit"})
+_EDITED: Final = "not looked at since the last edit"
+_UNSEEN: Final = frozenset({"NotVisited", _EDITED})
 _SOON: Final = "a living operator visits within the node's interval; if none comes, see its log"
 _CALM: Final = frozenset({"Suspended", "DriftObserved", "Reconciling", *_UNSEEN})
 """What somebody wants to be so, or what passes by itself."""
