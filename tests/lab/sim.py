@@ -39,11 +39,21 @@ _BYTE: Final = {manners: byte for byte, manners in MANNERS.items()}
 
 
 class Applied(NamedTuple):
-    """A value that reached a node, and when, in Unix time."""
+    """A value that reached a node, when, in Unix time, and by whom: its fence and its process."""
 
     address: str
     value: str
     at: float
+    counter: int
+    process: str
+
+
+class Refused(NamedTuple):
+    """A write that a node did not take: it has seen a higher fence, or the same of another."""
+
+    address: str
+    counter: int
+    stored: int
 
 
 class Total(NamedTuple):
@@ -56,7 +66,7 @@ class Total(NamedTuple):
 
 @dataclass(frozen=True)
 class Simulated:
-    """A process in which every address of loopback is a node."""
+    """A process in which every address of loopback is a node, for any number of operators."""
 
     child: Child
     port: int
@@ -80,11 +90,24 @@ class Simulated:
         self.child.stop()
 
     def applied(self, offset: int = 0) -> list[Applied]:
-        """What was written to nodes since the log was so long."""
+        """What was written to nodes since the log was so long, in the order in which it was."""
+        return [
+            Applied(address, value, float(at), int(counter), process)
+            for address, value, at, counter, process in self._told("applied", offset)
+        ]
+
+    def refused(self, offset: int = 0) -> list[Refused]:
+        """What nodes did not take since then: each knows the highest fence that it has seen."""
+        return [
+            Refused(address, int(counter), int(stored))
+            for address, counter, stored in self._told("refused", offset)
+        ]
+
+    def _told(self, word: str, offset: int) -> list[list[str]]:
         with self.child.log.open() as file:
             file.seek(offset)
             rows = [line.split() for line in file if line.endswith("\n")]
-        return [Applied(row[1], row[2], float(row[3])) for row in rows if row[0] == "applied"]
+        return [row[1:] for row in rows if row and row[0] == word]
 
     def total(self) -> Total:
         """At most a second old."""

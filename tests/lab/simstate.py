@@ -84,6 +84,7 @@ class State:
         if self.fence != "-":
             counter, holder = self.fence.split("\t")
             if int(guard[2]) < int(counter) or (guard[2] == counter and guard[3] != holder):
+                print("refused", self.address, guard[2], counter, flush=True)
                 return "EFENCED"
         self.fence = f"{guard[2]}\t{guard[3]}"
         return ""
@@ -100,7 +101,7 @@ class State:
             return "EDIGEST"
         self.file = data
         last = data.decode().split()[-1]
-        print("applied", self.address, last, f"{time.time():.6f}", flush=True)
+        print("applied", self.address, last, f"{time.time():.6f}", *guard[2:], flush=True)
         return "OK"
 
 
