@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench import peers, process, release, within
+from bench import peers, process, release, scale, within
 from bench.say import Say, machine, say
 from bench.setting import Setting
 from lab.run import Lab
@@ -29,6 +29,9 @@ ROWS: dict[str, Callable[[Setting, Say], None]] = {
     "start": process.start,
     "memory": process.memory,
     "release": release.measure,
+    "scale": scale.measure,
+    "sweep": scale.sweep,
+    "churn": scale.churn,
 }
 
 

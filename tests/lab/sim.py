@@ -61,6 +61,7 @@ class Total(NamedTuple):
 
     logins: int
     probes: int
+    open: int
     at: float
 
 
@@ -110,12 +111,12 @@ class Simulated:
         return [row[1:] for row in rows if row and row[0] == word]
 
     def total(self) -> Total:
-        """At most a second old."""
+        """Less than half a second old, unless the machine is busy."""
         with self.child.log.open("rb") as file:
             file.seek(max(0, self.mark() - (1 << 16)))
             rows = [line.split() for line in file if line.startswith(b"total") and b"." in line]
-        _, logins, probes, at = rows[-1]
-        return Total(int(logins), int(probes), float(at))
+        _, logins, probes, now_open, at = rows[-1]
+        return Total(int(logins), int(probes), int(now_open), float(at))
 
     def mark(self) -> int:
         return self.child.log.stat().st_size

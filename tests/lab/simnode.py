@@ -5,7 +5,8 @@ Usage: python -m lab.simnode PORT USER-KEY-FILE DELAY
 Every address of 127.0.0.0/8 is a node of its own; the second byte says its manners (``MANNERS``).
 What a node says of its machine and of Docker was recorded from the real probe, run here once with
 a canned docker. It is in order and nobody's, and takes the writes of a claim and of one file, as
-the real scripts would. Once a second the numbers of logins and probes so far are printed.
+the real scripts would. Five times a second the numbers of logins and probes so far and of open
+connections are printed.
 DELAY is in seconds, the round trip to every node.
 """
 
@@ -35,7 +36,8 @@ from lab.simstate import WRITES, State, record
 SCRIPTS: Final = {sha256(script_text(name).encode()).hexdigest(): name for name in CATALOGUE}
 FLOOD: Final = bytes(1 << 22)
 SLOW: Final = 3.0
-TOTAL: Final = Counter(logins=0, probes=0)
+TOTAL: Final = Counter(logins=0, probes=0, open=0)
+TOLD: Final = 0.2
 GUARD: Final = 4  # words before those of a script that writes
 
 
@@ -124,6 +126,12 @@ class Server(asyncssh.SSHServer):
     def public_key_auth_supported(self) -> bool:
         return True
 
+    def connection_made(self, _conn: asyncssh.SSHServerConnection) -> None:
+        TOTAL["open"] += 1
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        TOTAL["open"] -= 1
+
     def auth_completed(self) -> None:
         TOTAL["logins"] += 1
 
@@ -206,8 +214,8 @@ class Nodes:
 
 async def _told() -> None:
     while True:
-        print("total", TOTAL["logins"], TOTAL["probes"], f"{time.time():.6f}", flush=True)
-        await asyncio.sleep(1)
+        print("total", *TOTAL.values(), f"{time.time():.6f}", flush=True)
+        await asyncio.sleep(TOLD)
 
 
 def main(port: str, key: str, delay: str) -> None:
