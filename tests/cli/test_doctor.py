@@ -1,11 +1,12 @@
 """What doctor makes of Leases and of what the nodes say."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from cli.nodes import NOW, SICK, node, said
-from kaitu.cli.kube.findings import Level, nodes, operators
+from kaitu.cli.kube.findings import Level, nodes, operators, unled
 from kaitu.cli.kube.versions import Held
 from kaitu.core.version import PROGRAM
 
@@ -63,3 +64,11 @@ def test_a_verdict_about_an_older_spec_is_none() -> None:
     assert [one.message for one in found] == ["1 not looked at since the last edit: fleet/e"]
     assert found[0].level is Level.NOTE
     assert "interval" in found[0].mend
+
+
+def test_shards_that_nobody_leads_are_named() -> None:
+    (found,) = unled(replace(A, shards=3), [1, 2])
+
+    assert found.level is Level.BAD
+    assert found.message == "in a nobody leads shard 1, 2 of 3"
+    assert not list(unled(A, []))

@@ -1,6 +1,8 @@
 """When a lease may be taken, as a table and as laws."""
 
+from collections import Counter
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 from kaitu.cluster.tenure import (
     LASTS,
+    MOST_SHARDS,
+    SHARDS,
     TRUSTED,
     Create,
     Seen,
@@ -15,8 +19,11 @@ from kaitu.cluster.tenure import (
     Wait,
     decide,
     observe,
+    patience,
     released,
     renewed,
+    shard_of,
+    shards,
     taken,
     trusted,
 )
@@ -111,4 +118,36 @@ def test_written_leases() -> None:
         "leaseTransitions": 4,
     }
     assert renewed(found, "t2")["spec"] == {**found["spec"], "renewTime": "t2"}
-    assert released(found, "t3")["spec"]["holderIdentity"] == ""
+    assert released(found, "t3", {})["spec"]["holderIdentity"] == ""
+
+
+@given(st.uuids(), st.integers(1, MOST_SHARDS))
+def test_an_object_belongs_to_one_shard_for_ever(uid: UUID, count: int) -> None:
+    found = shard_of(str(uid), count)
+    assert found == shard_of(str(uid), count)
+    assert 0 <= found < count
+
+
+def test_objects_are_spread_over_all_shards() -> None:
+    sizes = Counter(shard_of(str(uuid5(NAMESPACE_URL, str(n))), 4) for n in range(4000))
+    assert min(sizes.values()) > 900
+
+
+@pytest.mark.parametrize(
+    ("annotations", "number"),
+    [(None, 1), ({}, 1), ({SHARDS: "3"}, 3), ({SHARDS: "many"}, 1), ({SHARDS: "-3"}, 1)],
+)
+def test_number_of_shards_in_force(annotations: Any, number: int) -> None:
+    """A Lease of a version that knew no shards says nothing, and means one."""
+    assert shards({"metadata": {"annotations": annotations}}) == number
+
+
+def test_no_lease_no_number() -> None:
+    assert shards(None) is None
+
+
+def test_who_leads_little_is_faster() -> None:
+    """And whoever takes over does so well within half a minute of a death."""
+    assert patience(0) == 0
+    assert patience(0) < patience(1) < patience(2)
+    assert LASTS + patience(MOST_SHARDS) <= 25

@@ -9,6 +9,7 @@ from kaitu.cluster.errors import ApiError
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.known_hosts import KnownHosts
 from kaitu.cluster.references import References
+from kaitu.cluster.slots import SharedSlots
 from kaitu.controller.app import App, Writer
 from kaitu.controller.arrivals import seen
 from kaitu.controller.metrics import Metrics
@@ -44,12 +45,23 @@ class ToyApi:
         return self.body
 
 
-class ToyLeader:
+class ToyShards:
+    """The only shard, which somebody else may have taken."""
+
     def __init__(self) -> None:
+        self.count, self.led, self.taken = 1, {0}, False
         self.lost = asyncio.Event()
 
+    def of(self, uid: str) -> int:  # noqa: ARG002
+        return 0
+
     def may_write(self) -> bool:
-        return True
+        return not self.lost.is_set()
+
+    async def renew(self) -> bool:
+        if self.taken:
+            self.lost.set()
+        return not self.taken
 
 
 class ToyInstallation:
@@ -57,9 +69,6 @@ class ToyInstallation:
 
     def __init__(self) -> None:
         self.fence = 1
-
-    async def read_fence(self) -> int:
-        return self.fence
 
     async def raise_fence(self) -> int:
         self.fence += 1
@@ -80,12 +89,12 @@ def node(version: str = "10", spec: dict[str, Any] | None = None, **meta: Any) -
 def operator(body: dict[str, Any]) -> tuple[App, Any]:
     """An operator that has seen this node, and given its queue away."""
     api: Any = ToyApi(body)
-    leader: Any = ToyLeader()
+    shards: Any = ToyShards()
     installation: Any = ToyInstallation()
     app = App(
         api=api,
-        leader=leader,
-        writer=Writer("inst", 1, "p1"),
+        shards=shards,
+        writer=Writer("inst", "p1", {0: 1}),
         policy=Policy(),
         references=References(api),
         known_hosts=KnownHosts(api),
@@ -94,6 +103,7 @@ def operator(body: dict[str, Any]) -> tuple[App, Any]:
         metrics=Metrics(),
         slots=Slots(lambda: 1),
         installation=installation,
+        shared=SharedSlots(api, "kaitu-system"),
     )
     seen(app, "ADDED", body)
     app.queue.forget(KEY)

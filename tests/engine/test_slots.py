@@ -42,6 +42,34 @@ def test_a_release_that_is_held_on_one_node_is_found_by_the_others_of_the_namesp
     assert slots.held_elsewhere(B, "r1") is None
 
 
+def test_the_last_slot_goes_to_one_of_two_processes():
+    """Each took it for itself; the second to be confirmed hears of the first."""
+    ours, theirs = Slots(lambda: 1), Slots(lambda: 1)
+    assert ours.take(("fleet", "a"))
+    assert theirs.take(("fleet", "b"))
+    ours.see_elsewhere(theirs.confirmed())
+    assert ours.confirm(("fleet", "a"))
+    theirs.see_elsewhere(ours.confirmed())
+    assert not theirs.confirm(("fleet", "b"))
+
+    assert theirs.holders("fleet") == ["a"]
+    assert not theirs.take(("fleet", "b"))
+    assert theirs.take(("other", "b"))
+    ours.free(("fleet", "a"))
+    assert theirs.see_elsewhere(ours.confirmed()) == {"fleet"}
+    assert theirs.next("fleet") == [("fleet", "b")]
+
+
+def test_who_was_confirmed_stays_so_whatever_others_say():
+    slots = Slots(lambda: 1)
+    slots.take(("fleet", "a"))
+    assert slots.confirm(("fleet", "a"))
+    slots.see_elsewhere({("fleet", "b")})
+
+    assert slots.confirm(("fleet", "a"))
+    assert slots.has(("fleet", "a"))
+
+
 def test_as_many_are_next_as_slots_are_free_and_the_longest_wait_comes_first():
     slots = Slots(lambda: 2)
     slots.keep(C)

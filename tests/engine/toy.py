@@ -143,8 +143,8 @@ def orders(
     frozen: Callable[[], bool] = lambda: False,
     left: float = 60,
 ) -> Orders:
-    async def announce(_: str) -> bool:
-        return announced
+    async def announce(_: str) -> Problem | None:
+        return None if announced else Problem(Reason.WAITING_FOR_API, "")
 
     return Orders(
         identity=IDENTITY,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kaitu.cluster.api import Api, Unavailable
-from kaitu.cluster.lease import Leader
+from kaitu.cluster.shards import Shards
 from kaitu.cluster.tenure import LASTS, NAME, RENEW_EVERY, TRUSTED
 from lab.cluster import Cluster
 from lab.command import Child, Failed
@@ -27,11 +27,11 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import asyncio, sys, time
 from kaitu.cluster.api import Api, Unavailable
-from kaitu.cluster.lease import Leader
+from kaitu.cluster.shards import Shards
 
 async def main(kubeconfig, namespace):
     api = await Api.connect(kubeconfig)
-    leader = Leader(api, namespace)
+    leader = Shards(api, namespace)
     print("waits", flush=True)
     await leader.acquire()
     print("leads", leader.identity, flush=True)
@@ -145,7 +145,7 @@ def test_of_many_that_want_it_one_leads_and_hands_over(account: Account) -> None
             apis = [
                 await stack.enter_async_context(connected(account.kubeconfig)) for _ in range(4)
             ]
-            waiting = {Leader(api, space) for api in apis}
+            waiting = {Shards(api, space) for api in apis}
             tasks = {leader: asyncio.create_task(leader.acquire()) for leader in waiting}
             order = []
             while waiting:
@@ -173,7 +173,7 @@ def test_lost_lease_is_noticed_and_not_taken_back(account: Account) -> None:
 
     async def lose(*kubectl: str) -> str:
         async with connected(account.kubeconfig) as api:
-            leader = Leader(api, space)
+            leader = Shards(api, space)
             await asyncio.wait_for(leader.acquire(), 20)
             account.cluster.kubectl(*kubectl)
             assert not await leader.renew()
@@ -207,7 +207,7 @@ def test_renewal_whose_answer_was_lost_does_not_cost_the_lease(account: Account)
     async def use() -> None:
         api = await Deaf.connect(str(account.kubeconfig))
         try:
-            leader = Leader(api, account.cluster.namespace)
+            leader = Shards(api, account.cluster.namespace)
             await leader.acquire()
             assert [await leader.renew() for _ in range(2)] == [False, False]
             api.deaf = False
@@ -232,7 +232,7 @@ def test_leader_outlives_a_short_outage_without_writing_too_long(account: Accoun
     async def use() -> None:
         nonlocal ahead
         async with connected(account.kubeconfig) as api:
-            leader = Leader(api, account.cluster.namespace, lambda: now() + ahead)
+            leader = Shards(api, account.cluster.namespace, clock=lambda: now() + ahead)
             await leader.acquire()
             account.cluster.plane.stop_apiserver()
             try:

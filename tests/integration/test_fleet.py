@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from integration.conftest import NUMBERS
 from integration.standing import STATE, slow
 from integration.trio import Trio, most_at_once, other
 from integration.witness import Witness
@@ -23,11 +24,11 @@ def bare(lab: Lab, cluster: Cluster) -> Iterator[Trio]:
     """Three new nodes, and nobody over them yet."""
     with ExitStack() as ending:
 
-        def start(policy: str) -> Operator:
+        def start(policy: str, *more: str) -> Operator:
             file = lab.state / f"policy-{cluster.namespace}.yaml"
             file.write_text(policy)
-            log = lab.state / f"operator-{cluster.namespace}.log"
-            words = ("--namespace", cluster.namespace, "--policy", str(file))
+            log = lab.state / f"operator-{cluster.namespace}-{next(NUMBERS)}.log"
+            words = ("--namespace", cluster.namespace, "--policy", str(file), *more)
             operator = Operator.start(lab.control_plane, log, *words)
             ending.callback(operator.stop)
             return operator
@@ -77,6 +78,28 @@ def test_one_edit_reaches_one_node_after_the_other(trio: Trio) -> None:
 
     for one in seen.values():
         one.only("k2-oc")
+    assert most_at_once(seen) == 1
+
+
+def test_one_edit_reaches_one_node_after_the_other_also_where_each_is_led_by_another(
+    trio: Trio,
+) -> None:
+    """Three processes want the only slot at the same time."""
+    newer = other(trio.text, "k2v5")
+    trio.operator.stop()
+    shards = [trio.start("{}\n", "--shards", "3") for _ in range(3)]
+    until(lambda: all(one.leads() for one in shards), 60, "a shard for each", pause=1)
+    with trio.watched() as seen:
+        trio.edit(newer)
+        for name in trio.nodes:
+            trio.ask(name)
+        trio.settle(newer)
+    for one in shards:
+        one.stop()
+    trio.lead()
+
+    for found in seen.values():
+        found.only("k2v5")
     assert most_at_once(seen) == 1
 
 

@@ -62,6 +62,14 @@ def test_the_overlay_for_all_namespaces_has_the_rights_that_the_chart_gives():
     assert arguments(overlay("cluster-wide")) == arguments(rendered())
 
 
+def test_the_overlay_for_several_pods_has_the_arguments_of_the_chart():
+    ours, chart = overlay("shards"), rendered({"replicas": 3, "shards": 3})
+
+    assert rights(ours) == rights(chart)
+    assert arguments(ours) == arguments(chart)
+    assert "--shards=3" in arguments(ours)
+
+
 def test_the_overlay_with_monitoring_has_what_the_chart_has_for_it():
     asked = {value: {"enabled": True} for value in MONITORED.values()}
     kinds = ("--api-versions", API + "PodMonitor", "--api-versions", API + "PrometheusRule")

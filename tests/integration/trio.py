@@ -32,7 +32,7 @@ class Turn:
 class Trio:
     cluster: Cluster
     nodes: Mapping[str, Node]
-    start: Callable[[str], Operator]
+    start: Callable[..., Operator]  # by a policy and further words
     text: str  # the release that all three were seen in order with
     operator: Operator = field(init=False)
 

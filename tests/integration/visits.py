@@ -87,8 +87,8 @@ def desired(node: Node, sections: dict[str, Any], requests: Requests = NOTHING_A
 
 
 def orders(adopt: bool, limit: int) -> Orders:
-    async def announce(_: str) -> bool:
-        return True
+    async def announce(_: str) -> None:
+        """Nobody is told."""
 
     return Orders(
         identity=WHO,

@@ -32,21 +32,29 @@ that it uses is missing: tests compare this with the API server's audit log.
   verbs: [create]
 {{- end }}
 
-{{- /* In the operator's own namespace: who leads, and which installation this is. */ -}}
+{{- /*
+In the operator's own namespace: who leads what, which installation this is, and who is disrupted.
+The names are those of any number of shards: while the number changes, both are worked with.
+*/ -}}
 {{- define "kaitu-operator.ownRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [kaitu-operator]
+  resourceNames:
+    - kaitu-operator
+    {{- range untilStep 1 8 1 }}
+    - kaitu-operator-{{ . }}
+    {{- end }}
+    - kaitu-operator-waiting
   verbs: [get, update]
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create]
 - apiGroups: [""]
   resources: [configmaps]
-  resourceNames: [kaitu-installation]
+  resourceNames: [kaitu-installation, kaitu-slots]
   verbs: [get, update]
 {{- end }}
 

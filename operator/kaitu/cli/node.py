@@ -11,6 +11,7 @@ from kaitu.api.resolve import desired, references
 from kaitu.cli import known_hosts
 from kaitu.cli.manifests import Key, Manifests
 from kaitu.cli.usage import UsageError
+from kaitu.core.aspect import Problem
 from kaitu.core.desired import Desired, Requests
 from kaitu.core.errors import KaituError
 from kaitu.core.models import Mode
@@ -25,7 +26,7 @@ from kaitu.remote.connection import Connection
 from kaitu.remote.pool import Pool
 from kaitu.remote.ssh import ChangedKey, Patience, Target, learn
 
-Announce = Callable[[str], Awaitable[bool]]
+Announce = Callable[[str], Awaitable[Problem | None]]
 
 
 @dataclass(frozen=True, slots=True)

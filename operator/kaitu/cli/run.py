@@ -90,8 +90,8 @@ async def _planned(run: Run, key: Key) -> Told:
     return run.told(key, found, _refusal(prepared, found, ours), _notes(prepared, found))
 
 
-async def _nobody(_: str) -> bool:
-    return False
+async def _nobody(_: str) -> Problem:
+    return Problem(Reason.WAITING_FOR_API, "this run only looks")
 
 
 def _refusal(prepared: Prepared, found: Visit, ours: Orders) -> Problem | None:
@@ -138,9 +138,8 @@ async def _applied(run: Run, key: Key) -> Told:
     if prepared.spec.suspend:
         return Told(key, verdict.IN_SYNC, suspended=True)
 
-    async def announce(text: str) -> bool:
+    async def announce(text: str) -> None:
         run.progress.now(text)
-        return True
 
     ours, pause = orders(run.identity(key), prepared.spec, run.slots, announce), Pauses(prepared)
     tried = False

@@ -24,10 +24,6 @@ class Installation:
         """The installation id. One that came back from a backup is another one."""
         return str((await self._found())["metadata"]["uid"])
 
-    async def read_fence(self) -> int:
-        """The counter of the newest leader; 0 before the first."""
-        return _counter(await self._found())
-
     async def raise_fence(self) -> int:
         """A counter that no other leader has or had; for every gain of leadership.
 

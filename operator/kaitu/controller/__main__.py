@@ -13,6 +13,7 @@ from pathlib import Path
 from kaitu.api.crd import crds
 from kaitu.api.policy import Policy, parse
 from kaitu.cluster.errors import ApiError
+from kaitu.cluster.tenure import MOST_SHARDS
 from kaitu.controller import logs
 from kaitu.controller.run import Options, run
 from kaitu.core.errors import KaituError
@@ -101,6 +102,12 @@ def _namespace(word: str) -> str:
     return word.strip()
 
 
+def _shards(word: str) -> int:
+    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MOST_SHARDS):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MOST_SHARDS}, not {word!r}")
+    return int(word)
+
+
 def _address(word: str) -> str:
     port = word.rpartition(":")[2]
     if not (port.isascii() and port.isdecimal() and int(port) < 65536):
@@ -127,6 +134,12 @@ _CHOICES = (
 _FLAGS = (
     ("--policy", None, "FILE", "what specs may ask for; stated defaults without it"),
     ("--lease-namespace", None, "NS", "where lease and installation live; default: the pod's"),
+    (
+        "--shards",
+        "1",
+        "N",
+        f"into how many parts (1 to {MOST_SHARDS}) the fleet is divided among processes",
+    ),
     ("--http", "127.0.0.1:8080", "ADDR:PORT", "where to serve /metrics and /healthz; 0: nowhere"),
 )
 
@@ -139,6 +152,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         policy=parse(text) if text else Policy(),
         lease_namespace=arguments.lease_namespace,
         http=_address(arguments.http),
+        shards=_shards(arguments.shards),
     )
 
 

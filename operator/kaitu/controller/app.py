@@ -13,8 +13,9 @@ from kaitu.cluster.events import Recorder
 from kaitu.cluster.found import Object
 from kaitu.cluster.installation import Installation
 from kaitu.cluster.known_hosts import KnownHosts
-from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
+from kaitu.cluster.shards import Shards
+from kaitu.cluster.slots import SharedSlots
 from kaitu.controller.metrics import Metrics
 from kaitu.controller.store import Key, Record, Store
 from kaitu.controller.watched import Watched
@@ -26,23 +27,26 @@ from kaitu.remote.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who this process is to the nodes: installation id, fence counter, a process id."""
+    """Who this process is to the nodes: installation id and a process id; and the counter of each
+    shard that it leads, raised when it was taken (see the fence in docs/operations.md).
+    """
 
     installation: str
-    counter: int
     process: str
+    fences: dict[int, int]
 
 
 @dataclass(slots=True)
 class App:
     """The parts of the running operator. ``stopping`` is set by SIGTERM: no new step begins.
 
+    ``leaving`` has the shards that are being given up: there no new step begins, either.
     ``looking`` has the turns that have written nothing yet, neither on a node nor in the API: who
     stops does not wait for them.
     """
 
     api: Api
-    leader: Leader
+    shards: Shards
     writer: Writer
     policy: Policy
     references: References
@@ -52,6 +56,7 @@ class App:
     metrics: Metrics
     slots: Slots
     installation: Installation
+    shared: SharedSlots
     namespaces: tuple[str, ...] = ()
     store: Store = field(default_factory=Store)
     guard: Guard = field(default_factory=Guard)
@@ -59,6 +64,7 @@ class App:
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     stopping: bool = False
+    leaving: set[int] = field(default_factory=set)
     lag: float = 0.0
     beat: float = 0.0
     uses: dict[Key, frozenset[Object]] = field(default_factory=dict)
@@ -76,7 +82,18 @@ class App:
     def may_write(self, key: Key) -> bool:
         """Whether this process still leads; a turn that was told so is let finish."""
         self.looking.pop(key, None)
-        return self.leader.may_write()
+        record = self.store.get(key)
+        shard = record and self.shards.of(record.uid)
+        return shard in self.writer.fences and self.shards.may_write()
+
+    def leads(self, record: Record) -> bool:
+        """Whether the node is this process's to visit."""
+        shard = self.shards.of(record.uid)
+        return shard in self.writer.fences and shard not in self.leaving
+
+    async def raise_fence(self, shard: int) -> None:
+        """A counter above all others, for what this process writes in this shard from now on."""
+        self.writer.fences[shard] = await self.installation.raise_fence()
 
     def reference_changed(self, at: Object) -> None:
         """A Secret or ConfigMap is not as it was: its nodes look again."""
@@ -97,7 +114,8 @@ class App:
             self.queue.add(key, Priority.REFERENCE)
 
     def records(self) -> Iterable[Record]:
-        return self.store.all()
+        """Those that this process leads."""
+        return filter(self.leads, self.store.all())
 
     def holders(self) -> Iterable[Key]:
         return self.slots.all_holders()
@@ -109,13 +127,15 @@ class App:
     def figures(self) -> dict[str, float]:
         """What the metrics read at scrape time (see ``gauges.FIGURES``)."""
         return {
-            "kaitu_nodes": len(self.store),
+            "kaitu_nodes": sum(1 for _ in self.records()),
             "kaitu_queue_depth": self.queue.depth,
             "kaitu_visits_in_progress": self.queue.working,
             "kaitu_ssh_connections": len(self.pool),
             "kaitu_slots_taken": self.slots.taken,
             "kaitu_fleet_frozen": float(self.guard.frozen),
-            "kaitu_leader": float(self.leader.may_write()),
+            "kaitu_leader": float(self.shards.may_write()),
+            "kaitu_shards": self.shards.count,
+            "kaitu_shards_led": len(self.shards.led) if self.shards.may_write() else 0,
             "kaitu_loop_lag_seconds": self.lag,
             "kaitu_kube_watch_last_event_timestamp_seconds": self.watched.last_event,
             "kaitu_kube_watch_behind_seconds": self.behind(),

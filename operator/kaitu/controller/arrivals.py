@@ -12,6 +12,7 @@ from kaitu.controller.store import Key, Record
 from kaitu.controller.trust import asked
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Condition, Reason, Verdict
+from kaitu.engine.memory import Memory
 from kaitu.engine.queue import Priority
 from kaitu.engine.schedule import Pace, pace_of, spread
 
@@ -26,16 +27,44 @@ def seen(app: App, kind: str | None, body: Mapping[str, Any]) -> None:
         return gone(app, key, body["metadata"]["uid"])
     known = app.store.get(key)
     record = app.store.see(body)
+    current = app.store.get(key)
+    if current and not app.leads(current):
+        if known and known.uid != current.uid:
+            forget(app, key)
+        return _elsewhere(app, current)
     if record is None:
         return None
     if known is None or known.uid != record.uid:
         _first_sight(app, record)
-    record.memory.renew()
-    if kind is None and _settled(record):
-        app.queue.add_at(key, app.clock() + spread(record.uid, _pace(record).interval))
-    else:
-        app.queue.add(key, Priority.URGENT if known else Priority.REFERENCE)
+    _due(app, record, kind is None, Priority.URGENT if known else Priority.REFERENCE)
     return None
+
+
+def arrive(app: App, record: Record) -> None:
+    """Its shard is led by this process from now on."""
+    record.memory = Memory()
+    _first_sight(app, record)
+    _due(app, record, not app.slots.has(record.key), Priority.REFERENCE)
+
+
+def leave(app: App, record: Record) -> None:
+    """Its shard is another's from now on."""
+    forget(app, record.key)
+    _elsewhere(app, record)
+
+
+def _due(app: App, record: Record, spreads: bool, otherwise: Priority) -> None:
+    """When its visit is due; where all are seen at once, what is settled waits for its turn."""
+    record.memory.renew()
+    if spreads and _settled(record):
+        app.queue.add_at(record.key, app.clock() + spread(record.uid, _pace(record).interval))
+    else:
+        app.queue.add(record.key, otherwise)
+
+
+def _elsewhere(app: App, record: Record) -> None:
+    """What another process found there is not begun here."""
+    app.slots.hold(record.key, record.status.get("revision", {}).get("held"))
 
 
 def gone(app: App, key: Key, uid: str) -> None:

@@ -70,7 +70,7 @@ async def freshness(app: App) -> None:
     while True:
         await asyncio.sleep(PULSE)
         now = app.clock()
-        for record in app.store.all():
+        for record in tuple(app.records()):
             if now > record.memory.fresh_until and _believed(record):
                 await _expire(app, record)
 

@@ -40,13 +40,15 @@ class NodeGauge:
 
 
 FIGURES: Final = {
-    "kaitu_nodes": "KaituNodes that this operator knows.",
+    "kaitu_nodes": "KaituNodes that this process looks after.",
     "kaitu_queue_depth": "Nodes that wait for their visit.",
     "kaitu_visits_in_progress": "Nodes that are being visited.",
     "kaitu_ssh_connections": "Connections to nodes that are open and kept for their next visit.",
     "kaitu_slots_taken": "Nodes that count as disrupted (see maxDisrupted).",
     "kaitu_fleet_frozen": "1 while no node is written because many were lost at once.",
     "kaitu_leader": "1 while this process leads.",
+    "kaitu_shards": "Into how many shards the fleet is divided.",
+    "kaitu_shards_led": "How many of them this process leads.",
     "kaitu_loop_lag_seconds": "How late the event loop was at its last check.",
     "kaitu_kube_watch_last_event_timestamp_seconds": "When the watch last told of a KaituNode.",
     "kaitu_kube_watch_behind_seconds": "For how long the API server has had a KaituNode in a "

@@ -39,7 +39,7 @@ class Health:
     def not_ready(self) -> str:
         """Why the process cannot do its work right now; empty when it can."""
         app = self._app
-        if app and not app.leader.may_write():
+        if app and not app.shards.may_write():
             return "the lease could not be renewed: no writes"
         return self._waiting or self.wrong()
 

@@ -129,9 +129,8 @@ async def session(app: App, record: Record, target: Target, pace: Pace) -> Conne
 
 def identity(app: App, record: Record) -> Identity:
     writer = app.writer
-    return Identity(
-        writer.installation, record.namespace, record.name, writer.counter, writer.process
-    )
+    fence = writer.fences[app.shards.of(record.uid)]
+    return Identity(writer.installation, record.namespace, record.name, fence, writer.process)
 
 
 def claims(app: App, record: Record, spec: NodeSpec) -> Claims:
@@ -155,7 +154,11 @@ def orders(
         brake=Brake(record.key, app.slots),
         may_write=lambda: app.may_write(record.key),
         announce=announce,
-        superseded=lambda: app.stopping or app.queue.pending(record.key),
+        superseded=lambda: _superseded(app, record),
         frozen=lambda: app.guard.frozen,
         left=left,
     )
+
+
+def _superseded(app: App, record: Record) -> bool:
+    return app.stopping or not app.leads(record) or app.queue.pending(record.key)

@@ -10,6 +10,7 @@ from kaitu.cluster.api import ApiError
 from kaitu.cluster.status import ATTEMPTS, diff, write
 from kaitu.controller.app import App
 from kaitu.controller.store import Record
+from kaitu.core.aspect import Problem
 from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.engine import report
 from kaitu.engine.report import Event
@@ -46,8 +47,16 @@ async def publish(
     return body is not None or not diff(current.status, wanted)
 
 
-async def announcement(app: App, record: Record, text: str) -> bool:
-    """Say that disruptive work begins: after a crash right now the next process must know it."""
+async def announcement(app: App, record: Record, text: str) -> Problem | None:
+    """Say that disruptive work begins: after a crash right now the next process must know it.
+    Returns what is against it.
+    """
+    if await _announced(app, record, text):
+        return None
+    return Problem(Reason.WAITING_FOR_API, "the API did not take the announcement")
+
+
+async def _announced(app: App, record: Record, text: str) -> bool:
     current = app.store.get(record.key) or record
     conditions = list(current.status.get("conditions", ()))
     if any(c["reason"] == Reason.DISRUPTING for c in conditions):

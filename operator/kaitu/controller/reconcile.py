@@ -14,8 +14,10 @@ from kaitu.controller.departure import depart, keep_finalizer
 from kaitu.controller.fence import fenced, look_again
 from kaitu.controller.prepare import Prepared, orders, prepare, session
 from kaitu.controller.publish import announcement, publish
+from kaitu.controller.sharing import confirm
 from kaitu.controller.store import Key, Record
 from kaitu.controller.trust import accept, explained
+from kaitu.core.aspect import Problem
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.core.transport import Transport
@@ -40,9 +42,9 @@ BLIND = Pace(interval=600, timeout=60, first_retry=1)
 async def reconcile(app: App, key: Key) -> float | None:
     """Give the node of ``key`` its turn. Seconds until the next; None: when something changes."""
     record = app.store.get(key)
-    if record is None:
+    if record is None or not app.leads(record):
         return None
-    if not app.leader.may_write():
+    if not app.shards.may_write():
         return WITHOUT_LEASE
     if record.deleting:
         observer.forget(app, key)
@@ -105,8 +107,8 @@ async def _changed(app: App, record: Record, spec: NodeSpec, error: ChangedKey) 
 async def _visit(
     app: App, record: Record, prepared: Prepared, transport: Transport, limit: asyncio.Timeout
 ) -> Visit:
-    async def announce(text: str) -> bool:
-        return await announcement(app, record, text)
+    async def announce(text: str) -> Problem | None:
+        return await confirm(app, record) or await announcement(app, record, text)
 
     def left() -> float:
         return (limit.when() or 0.0) - asyncio.get_running_loop().time()
@@ -186,7 +188,7 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     status = report.of_visit(subject, result, findings, _now(), app.pool.describe(record.key))
     said = await publish(app, record, status, report.events(subject, result, findings))
     if fenced(result):
-        await look_again(app)
+        await look_again(app, record)
     _count(app, record, subject, result, findings[Condition.READY])
     _rest(app, record, result, disrupting=disrupting)
     delay = _delay(app, record, prepared.pace, result)

@@ -14,16 +14,17 @@ from kaitu.cluster.api import Api, Credentials
 from kaitu.cluster.events import Recorder
 from kaitu.cluster.installation import Installation
 from kaitu.cluster.known_hosts import KnownHosts
-from kaitu.cluster.lease import Leader
 from kaitu.cluster.references import References
+from kaitu.cluster.shards import Shards
+from kaitu.cluster.slots import SharedSlots
 from kaitu.cluster.tenure import PROGRAM, WATCHES
-from kaitu.controller import chores, http
+from kaitu.controller import chores, http, sharing
 from kaitu.controller.app import App, Writer
 from kaitu.controller.arrivals import seen
 from kaitu.controller.health import Health
 from kaitu.controller.informer import watch
 from kaitu.controller.metrics import Metrics
-from kaitu.controller.startup import files, fit
+from kaitu.controller.startup import files, fit, rights
 from kaitu.core import version
 from kaitu.core.redaction import Redactor
 from kaitu.engine import queue
@@ -46,6 +47,7 @@ class Options:
     policy: Policy
     lease_namespace: str | None
     http: str
+    shards: int = 1
 
 
 async def run(options: Options, redactor: Redactor) -> int:
@@ -91,35 +93,37 @@ async def _lead(
     """Wait for the lease; then work until stopped or no longer leading."""
     namespace = options.lease_namespace or api.default_namespace()
     watches = ",".join(sorted(options.namespaces)) or "*"
-    leader = Leader(api, namespace, about={WATCHES: watches, PROGRAM: version.PROGRAM})
-    if not await _unless(stop, fit(api, options.namespaces, namespace, health.waits)):
+    about = {WATCHES: watches, PROGRAM: version.PROGRAM}
+    shards = Shards(api, namespace, options.shards, about=about)
+    needed = rights(options.namespaces, namespace, options.shards)
+    if not await _unless(stop, fit(api, needed, health.waits)):
         return 0
     try:
-        if not await _unless(stop, leader.acquire()):
+        if not await _unless(stop, shards.acquire()):
             return 0
-        api.may_write = leader.may_write
-        async with _renewing(leader):
-            app = await _app(options, api, leader, namespace, metrics, redactor)
+        api.may_write = shards.may_write
+        async with _renewing(shards):
+            app = await _app(options, api, shards, namespace, metrics, redactor)
             return await _work(app, health, stop, lambda: _login(api, redactor))
     finally:
-        await leader.release()
+        await shards.release()
 
 
 @asynccontextmanager
-async def _renewing(leader: Leader) -> AsyncIterator[None]:
-    task = asyncio.create_task(leader.run(), name="lease")
-    task.add_done_callback(lambda ended: _unrenewed(leader, ended))
+async def _renewing(shards: Shards) -> AsyncIterator[None]:
+    task = asyncio.create_task(shards.run(), name="lease")
+    task.add_done_callback(lambda ended: _unrenewed(shards, ended))
     try:
         yield
     finally:
         task.cancel()
 
 
-def _unrenewed(leader: Leader, ended: "asyncio.Task[None]") -> None:
+def _unrenewed(shards: Shards, ended: "asyncio.Task[None]") -> None:
     """A defect that ends the renewals must end the process: it would live on and do nothing."""
     if not ended.cancelled() and (error := ended.exception()):
         log.error("the lease is not renewed any more: %s", error, exc_info=error)
-        leader.lost.set()
+        shards.lost.set()
 
 
 async def _unless(stop: asyncio.Event, wanted: Any) -> bool:
@@ -136,19 +140,17 @@ async def _unless(stop: asyncio.Event, wanted: Any) -> bool:
 async def _app(
     options: Options,
     api: Api,
-    leader: Leader,
+    shards: Shards,
     namespace: str,
     metrics: Metrics,
     redactor: Redactor,
 ) -> App:
     installation = Installation(api, namespace)
-    writer = Writer(
-        await installation.id(), await installation.raise_fence(), secrets.token_hex(8)
-    )
-    log.info("leading; installation %s, fence %d", writer.installation, writer.counter)
-    return App(
+    writer = Writer(await installation.id(), secrets.token_hex(8), {})
+    log.info("leading; installation %s", writer.installation)
+    app = App(
         api=api,
-        leader=leader,
+        shards=shards,
         writer=writer,
         policy=options.policy,
         references=References(api, learn=redactor.learn),
@@ -158,8 +160,11 @@ async def _app(
         metrics=metrics,
         slots=Slots(lambda: options.policy.max_disrupted),
         installation=installation,
+        shared=SharedSlots(api, namespace),
         namespaces=options.namespaces,
     )
+    await sharing.take(app)
+    return app
 
 
 def _most_kept() -> int:
@@ -196,6 +201,7 @@ async def _work(
             chores.sweep(app, relisted),
             chores.pulse(app),
             app.references.refresh(),
+            *([sharing.look_around(app)] if app.shards.count > 1 else ()),
         )
     ]
     informer = asyncio.create_task(
@@ -205,14 +211,14 @@ async def _work(
     ends = [
         informer,
         asyncio.create_task(stop.wait()),
-        asyncio.create_task(app.leader.lost.wait()),
+        asyncio.create_task(app.shards.lost.wait()),
     ]
     await asyncio.wait([*ends, *beside], return_when=asyncio.FIRST_COMPLETED)
     await _leave(app)
     for task in (*beside, rehook, *ends[1:]):
         task.cancel()
     await asyncio.wait(beside, timeout=GRACE)
-    await app.leader.release()  # nothing is written from here on, and the next one waits for this
+    await app.shards.release()  # nothing is written from here on, and the next one waits for this
     leave.set()
     await asyncio.wait([informer], timeout=GRACE)
     for task in (informer, *beside):

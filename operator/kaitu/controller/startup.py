@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import resource
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from kaitu.api.served import APPLY, OPENAPI, compare
-from kaitu.cluster import installation, tenure
+from kaitu.cluster import installation, slots, tenure
 from kaitu.cluster.access import Right, denied, on_nodes
 from kaitu.cluster.api import Api, ApiError, Forbidden, Missing
 from kaitu.cluster.errors import advice
@@ -19,30 +19,30 @@ FILES: Final = 1 << 16
 Say = Callable[[str], None]
 
 
-async def fit(api: Api, namespaces: Collection[str], lease_namespace: str, say: Say) -> None:
+async def fit(api: Api, needed: Collection[Right], say: Say) -> None:
     """Return once this program can do all of its work; ``say`` is told what is missing so far.
 
     Nothing is led, visited or written before: half of the rights or of the schema is no start.
     """
-    wrong, said = await _wrong(api, namespaces, lease_namespace), ""
+    wrong, said = await _wrong(api, needed), ""
     while wrong:
         if wrong != said:
             log.warning("waiting: %s", wrong)
             say(wrong)
         said = wrong
         await asyncio.sleep(LOOK)
-        wrong = await _wrong(api, namespaces, lease_namespace)
+        wrong = await _wrong(api, needed)
     say("")
 
 
-async def _wrong(api: Api, namespaces: Collection[str], lease_namespace: str) -> str:
+async def _wrong(api: Api, needed: Collection[Right]) -> str:
     try:
-        return await _schema(api) or await _lacking(api, rights(namespaces, lease_namespace))
+        return await _schema(api) or await _lacking(api, needed)
     except ApiError as error:
         return f"{advice(error)} ({error})" if advice(error) else str(error)
 
 
-async def _lacking(api: Api, needed: Iterable[Right]) -> str:
+async def _lacking(api: Api, needed: Collection[Right]) -> str:
     try:
         lacking = await denied(api, needed)
     except Forbidden as error:
@@ -79,12 +79,24 @@ def files() -> int:
     return most
 
 
-def rights(namespaces: Collection[str], lease_namespace: str) -> Iterator[Right]:
+def rights(namespaces: Collection[str], lease_namespace: str, shards: int) -> tuple[Right, ...]:
     """Without these nothing works at all. What a single node needs beside, its status says."""
+    return (*_on_nodes(namespaces), *_on_own(lease_namespace, shards))
+
+
+def _on_nodes(namespaces: Collection[str]) -> Iterator[Right]:
     for namespace in namespaces or ("",):
         yield on_nodes("list", namespace)
         yield on_nodes("watch", namespace)
         yield on_nodes("patch", namespace, "status")
+
+
+def _on_own(namespace: str, shards: int) -> Iterator[Right]:
+    several = shards > 1
+    leases = [*map(tenure.lease_of, range(shards)), *([tenure.WAITING] if several else ())]
+    configs = [installation.NAME, *([slots.NAME] if several else ())]
     for verb in ("get", "update"):
-        yield Right(verb, "leases", lease_namespace, "coordination.k8s.io", tenure.NAME)
-        yield Right(verb, "configmaps", lease_namespace, "", installation.NAME)
+        for name in leases:
+            yield Right(verb, "leases", namespace, "coordination.k8s.io", name)
+        for name in configs:
+            yield Right(verb, "configmaps", namespace, "", name)

@@ -96,11 +96,13 @@ def brake(brake: Brake, plan: Sequence[Step]) -> Problem | None:
     for step in plan:
         if elsewhere := _held_elsewhere(brake, step):
             return Problem(Reason.HELD_ELSEWHERE, f"this release is held on node {elsewhere}")
-    if not brake.slots.take(brake.node):
-        names = one_line(", ".join(brake.slots.holders(brake.node[0])), MOST_SHOWN)
-        text = f"as many nodes as allowed (maxDisrupted) are being changed: {names}"
-        return Problem(Reason.WAITING_FOR_SLOT, text)
-    return None
+    return None if brake.slots.take(brake.node) else no_slot(brake)
+
+
+def no_slot(brake: Brake) -> Problem:
+    names = one_line(", ".join(brake.slots.holders(brake.node[0])), MOST_SHOWN)
+    text = f"as many nodes as allowed (maxDisrupted) are being changed: {names}"
+    return Problem(Reason.WAITING_FOR_SLOT, text)
 
 
 def _held_elsewhere(brake: Brake, step: Step) -> str | None:

@@ -109,6 +109,10 @@ class Queue(Generic[Key]):
         """Whether ``key`` was added again while it is being worked on."""
         return key in self._again
 
+    def busy(self, key: Key) -> bool:
+        """Whether ``key`` is being worked on."""
+        return key in self._working
+
     @property
     def depth(self) -> int:
         """How many keys wait to be worked on."""

@@ -2,11 +2,13 @@
 
 A slot is taken before the first disruptive step of a visit and given back by a trusted visit
 that finds the node at rest. A node that is lost in between keeps its slot: it may be broken.
-Who is refused one stands in line until it gets one or no longer asks.
+Who is refused one stands in line until it gets one or no longer asks. Where several processes
+share a namespace, slots are confirmed between them (``controller/sharing.py``); those of others
+count as taken here.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 Node = tuple[str, str]  # namespace, name
@@ -18,6 +20,8 @@ class Slots:
 
     limit: Callable[[], int]
     _taken: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _confirmed: set[Node] = field(default_factory=set)
+    _elsewhere: dict[str, set[str]] = field(default_factory=dict)
     _line: dict[Node, None] = field(default_factory=dict)  # the longest wait first
     _held: dict[Node, str] = field(default_factory=dict)
 
@@ -25,7 +29,7 @@ class Slots:
         """Take a slot, or keep the one the node has; False when all are taken."""
         namespace, name = node
         taken = self._taken[namespace]
-        if name not in taken and len(taken) >= self.limit():
+        if name not in taken and self._count(namespace) >= self.limit():
             self.wait(node)
             return False
         taken.add(name)
@@ -38,6 +42,32 @@ class Slots:
     def keep(self, node: Node) -> None:
         """The node had a slot before this process started: it keeps it, whatever the limit."""
         self._taken[node[0]].add(node[1])
+        self._confirmed.add(node)
+
+    def confirm(self, node: Node) -> bool:
+        """Whether a slot that was taken is the node's, now that those of others are known; where
+        it is not, the node stands in line again.
+        """
+        if node not in self._confirmed and self._count(node[0]) > self.limit():
+            self.free(node)
+            self.wait(node)
+            return False
+        self._confirmed.add(node)
+        return True
+
+    def confirmed(self) -> frozenset[Node]:
+        """Those of this process that others must count."""
+        return frozenset(self._confirmed)
+
+    def see_elsewhere(self, nodes: Iterable[Node]) -> set[str]:
+        """Who holds a slot under other processes; the namespaces in which fewer do than before."""
+        before, self._elsewhere = self._elsewhere, {}
+        for namespace, name in nodes:
+            self._elsewhere.setdefault(namespace, set()).add(name)
+        return {one for one, names in before.items() if names - self._elsewhere.get(one, set())}
+
+    def _count(self, namespace: str) -> int:
+        return len(self._taken[namespace] | self._elsewhere.get(namespace, set()))
 
     def wait(self, node: Node) -> None:
         """Stand in line, or keep the place one has there."""
@@ -58,7 +88,7 @@ class Slots:
         return self._room(namespace) > len(self._waiting(namespace))
 
     def _room(self, namespace: str) -> int:
-        return max(0, self.limit() - len(self._taken[namespace]))
+        return max(0, self.limit() - self._count(namespace))
 
     def _waiting(self, namespace: str) -> list[Node]:
         return [node for node in self._line if node[0] == namespace]
@@ -68,6 +98,7 @@ class Slots:
         taken = self._taken[node[0]]
         had = node[1] in taken
         taken.discard(node[1])
+        self._confirmed.discard(node)
         return had
 
     def hold(self, node: Node, release: str | None) -> None:
@@ -100,7 +131,7 @@ class Slots:
 
     def holders(self, namespace: str) -> list[str]:
         """The names of the nodes that have a slot."""
-        return sorted(self._taken[namespace])
+        return sorted(self._taken[namespace] | self._elsewhere.get(namespace, set()))
 
     def all_holders(self) -> list[Node]:
         """Also for a thread that does not hold up the others: it looks at copies."""

@@ -38,7 +38,7 @@ class Orders:
     """What the visit may do, and whom it asks.
 
     ``may_write`` says whether this process still leads; ``announce`` publishes that disruptive
-    work begins and says whether that reached the API; ``superseded`` says that the spec changed;
+    work begins, and returns what is against it; ``superseded`` says that the spec changed;
     ``frozen`` says that so many nodes were lost at once that the observer is in doubt; ``left``
     how many seconds the visit still has.
     """
@@ -47,7 +47,7 @@ class Orders:
     claims: admit.Claims
     brake: admit.Brake
     may_write: Callable[[], bool]
-    announce: Callable[[str], Awaitable[bool]]
+    announce: Callable[[str], Awaitable[Problem | None]]
     superseded: Callable[[], bool]
     frozen: Callable[[], bool] = lambda: False
     left: Callable[[], float] = lambda: 120.0
@@ -236,9 +236,7 @@ def _at_once(plan: Plan, orders: Orders) -> Plan:
 
 async def _ready(step: Step, orders: Orders) -> Problem | None:
     """Before disruptive work the API must know: a crash right after it must be visible."""
-    if step.disrupts is Disrupts.NOTHING or await orders.announce(step.text):
-        return None
-    return Problem(Reason.WAITING_FOR_API, "the API did not take the announcement")
+    return None if step.disrupts is Disrupts.NOTHING else await orders.announce(step.text)
 
 
 def _outcome(one: Managed, sight: Sight, work: _Work) -> Outcome:

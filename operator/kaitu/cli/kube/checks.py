@@ -8,10 +8,10 @@ from kaitu.api.connection import ConnectionSpec
 from kaitu.api.resolve import ssh_key
 from kaitu.api.served import APPLY, OPENAPI, compare
 from kaitu.cli.kube import look
-from kaitu.cli.kube.findings import Finding, Level, nodes, operators
+from kaitu.cli.kube.findings import Finding, Level, nodes, operators, unled
 from kaitu.cli.kube.look import Body
 from kaitu.cli.kube.session import Session
-from kaitu.cli.kube.versions import Held, leases
+from kaitu.cli.kube.versions import Held, leases, others
 from kaitu.cluster.errors import ApiError, Forbidden, Missing, Unauthorized
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
@@ -161,6 +161,16 @@ async def _operators(session: Session, bodies: Sequence[Body]) -> AsyncIterator[
     spaces = sorted(of_nodes) if session.where.everywhere else [session.namespace]
     for finding in operators(known, alive, spaces):
         yield finding
+    for one in alive:
+        for finding in unled(one, await _unled(session, one)):
+            yield finding
+
+
+async def _unled(session: Session, first: Held) -> list[int]:
+    """The shards of this fleet whose Lease nobody renews; nothing where clocks do not agree."""
+    now = look.now()
+    found = await others(session, first) if _age(first, now) < FRESH else {}
+    return [n for n, one in found.items() if not (one and one.holder and _age(one, now) < FRESH)]
 
 
 async def _alive(session: Session, known: Sequence[Held]) -> list[Held]:

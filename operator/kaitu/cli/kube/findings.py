@@ -59,6 +59,15 @@ def operators(
             yield Finding("operator", Level.BAD, message, mend)
 
 
+def unled(first: Held, shards: Sequence[int]) -> Iterator[Finding]:
+    """What it means that these shards of a fleet have no leader."""
+    if shards:
+        named = ", ".join(map(str, shards))
+        message = f"in {first.namespace} nobody leads shard {named} of {first.shards}"
+        mend = "start each with the same --shards; more is in docs/runbooks/KaituShardUnled.md"
+        yield Finding("operator", Level.BAD, message, mend)
+
+
 def _nobody(known: Sequence[Held]) -> Finding:
     mend = "start the operator, or see the log of its pod: it says in one line what it waits for"
     if not known:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from kaitu.cli.kube.session import Session
 from kaitu.cluster.errors import ApiError, Forbidden, Missing
-from kaitu.cluster.tenure import NAME, PROGRAM, WATCHES
+from kaitu.cluster.tenure import NAME, PROGRAM, WATCHES, lease_of, shards
 from kaitu.core import version
 
 SYSTEM: Final = "kaitu-system"
@@ -27,6 +27,7 @@ class Held:
     renewed: datetime | None
     watches: str
     version: str
+    shards: int = 1
 
 
 async def leases(session: Session) -> tuple[list[Held], bool]:
@@ -41,9 +42,18 @@ async def leases(session: Session) -> tuple[list[Held], bool]:
     return [held(one) for one in found], True
 
 
-async def _lease(session: Session, namespace: str) -> dict[str, Any] | None:
+async def others(session: Session, first: Held) -> dict[int, Held | None]:
+    """Who leads the other shards of this fleet, by their Leases; None where there is none, or
+    none that may be read.
+    """
+    found = {n: await _lease(session, first.namespace, n) for n in range(1, first.shards)}
+    return {n: held(body) if body else None for n, body in found.items()}
+
+
+async def _lease(session: Session, namespace: str, shard: int = 0) -> dict[str, Any] | None:
+    path = f"{_LEASES}/namespaces/{namespace}/leases/{lease_of(shard)}"
     try:
-        return await session.api.get(f"{_LEASES}/namespaces/{namespace}/leases/{NAME}")
+        return await session.api.get(path)
     except (Missing, Forbidden):
         return None
 
@@ -57,6 +67,7 @@ def held(body: Mapping[str, Any]) -> Held:
         renewed=datetime.fromisoformat(renewed.replace("Z", "+00:00")) if renewed else None,
         watches=told.get(WATCHES, ""),
         version=told.get(PROGRAM, ""),
+        shards=shards(dict(body)) or 1,
     )
 
 
