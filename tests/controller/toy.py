@@ -55,6 +55,9 @@ class ToyShards:
     def of(self, uid: str) -> int:  # noqa: ARG002
         return 0
 
+    def leads(self, shard: int) -> bool:
+        return shard in self.led
+
     def may_write(self) -> bool:
         return not self.lost.is_set()
 

@@ -71,8 +71,8 @@ class Shards:
     def of(self, uid: str) -> int:
         return shard_of(uid, self.count)
 
-    def leads(self, uid: str) -> bool:
-        return self._leaders[self.of(uid)].leads
+    def leads(self, shard: int) -> bool:
+        return self._leaders[shard].leads
 
     def may_write(self) -> bool:
         """Whether nobody else can lead any of them right now; asked anew before each write."""
@@ -102,7 +102,7 @@ class Shards:
         before = self._in_force()
         if not await self._leaders[shard].take():
             return None
-        if not await self._agreed(shard, before):
+        if not await self._still_agreed(shard, before):
             told = {} if before is None else {SHARDS: str(before)}
             await self._leaders[shard].release(told)
             return None
@@ -138,9 +138,8 @@ class Shards:
 
     async def release(self) -> None:
         """Leave all of them without a holder, so that others take them at once."""
-        leaders = () if self.lost.is_set() else (*self._leaders, self._waiting)
         self.lost.set()
-        await asyncio.gather(*(leader.release() for leader in leaders))
+        await asyncio.gather(*(one.release() for one in (*self._leaders, self._waiting)))
 
     async def _long_free(self) -> list[int]:
         """Those that nobody leads, and that were left to others for long enough."""
@@ -178,6 +177,13 @@ class Shards:
         if number is None or number == self.count:
             return True
         return all([await leader.look() for leader in self._leaders[1:number]])
+
+    async def _still_agreed(self, shard: int, before: int | None) -> bool:
+        try:
+            return await self._agreed(shard, before)
+        except ApiError as error:
+            log.warning("cannot look at the other shards, leaving shard %d: %s", shard, error)
+            return False
 
     async def _stand_by(self) -> None:
         """Say who leads, and, among several shards, that this process waits for one."""

@@ -83,13 +83,15 @@ class App:
         """Whether this process still leads; a turn that was told so is let finish."""
         self.looking.pop(key, None)
         record = self.store.get(key)
-        shard = record and self.shards.of(record.uid)
-        return shard in self.writer.fences and self.shards.may_write()
+        return record is not None and self._leads(record) and self.shards.may_write()
 
     def leads(self, record: Record) -> bool:
         """Whether the node is this process's to visit."""
+        return self._leads(record) and self.shards.of(record.uid) not in self.leaving
+
+    def _leads(self, record: Record) -> bool:
         shard = self.shards.of(record.uid)
-        return shard in self.writer.fences and shard not in self.leaving
+        return shard in self.writer.fences and self.shards.leads(shard)
 
     async def raise_fence(self, shard: int) -> None:
         """A counter above all others, for what this process writes in this shard from now on."""
