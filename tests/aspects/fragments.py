@@ -18,7 +18,7 @@ APPLETS = (
     *("awk", "base64", "cat", "cut", "grep", "head", "id", "readlink"),
     *("sed", "sha256sum", "sort", "stat", "tail", "tr", "wc"),
 )
-FILES = ("probe_sysctl.sh", "probe_cron.sh", "probe_env.sh")
+FILES = ("fields.sh", "probe_sysctl.sh", "probe_cron.sh", "probe_env.sh")
 
 
 @dataclass(frozen=True)

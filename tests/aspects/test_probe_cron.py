@@ -20,7 +20,8 @@ def process(root: Path, pid: int, comm: str, *, namespace: str = "pid:[1]") -> P
     folder = root / "proc" / str(pid)
     (folder / "ns").mkdir(parents=True)
     (folder / "comm").write_text(f"{comm}\n")
-    (folder / "ns/pid").symlink_to(namespace)
+    (root / namespace).touch()
+    (folder / "ns/pid").symlink_to(root / namespace)
     if not (root / "proc/self").is_symlink():
         (root / "proc/self").symlink_to(str(pid))
     return folder

@@ -75,3 +75,18 @@ def test_a_container_of_another_shape_is_refused(spoilt: dict[str, Any]) -> None
 def test_a_silent_daemon_has_no_containers() -> None:
     with pytest.raises(UnparsableError):
         engine(K2V5, first="engine\thung\t-\t-")
+
+
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [
+        ("engine\tok\t26.1.5\t2.26.1\t82,1.2.3.4", b"82,1.2.3.4 26.1.5 2.26.1\n"),
+        ("engine\tok\t26.1.5\t2.26.1", b""),
+        ("engine\tok\t26.1.5\t-\t82,1.2.3.4", b""),
+        ("engine\thung\t-\t-", b""),
+        ("engine\tok\t26.1.5\t2.26.1\tno word", b""),
+        (f"engine\tok\t26.1.5\t2.26.1\t{'1' * 513}", b""),
+    ],
+)
+def test_only_plain_words_are_told_again(first: str, known: bytes) -> None:
+    assert engine(first=first).known == known

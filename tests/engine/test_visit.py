@@ -40,6 +40,16 @@ def test_a_node_in_order_is_probed_once_and_nothing_is_written():
     assert (outcome(result).state, outcome(result).reason) == (State.IN_SYNC, Reason.IN_SYNC)
 
 
+def test_what_docker_said_of_itself_is_told_with_the_next_question():
+    machine = Machine({"number": 1}, docker="engine\tok\t26.1.5\t2.26.1\t82,92.1.2.3\n")
+    run(machine)
+    assert b"82," not in machine.told
+
+    run(machine)
+
+    assert machine.told.endswith(b"\n82,92.1.2.3 26.1.5 2.26.1\n")
+
+
 def test_what_differs_is_changed_and_looked_at_again():
     machine = Machine()
 

@@ -90,9 +90,12 @@ class Machine:
     wrote: list[Command] = field(default_factory=list)
     probes: int = 0
     reads: list[Command] = field(default_factory=list)
+    known: bytes = b""
+    told: bytes = b""
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         self.probes += 1
+        self.told = data["docker"]
         known = {"host": HOST.format(owner=self.owner), "docker": self.docker}
         return {
             name: Answer(0, known.get(name, str(self.numbers.get(name, 0))).encode())

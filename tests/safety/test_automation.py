@@ -10,7 +10,7 @@ from kaitu.aspects import health
 from kaitu.core.aspect import Answer
 from kaitu.core.facts import parse_host
 from kaitu.core.sections import HealthSpec
-from scripts.run import Node, fragment
+from scripts.run import Node, fragment, plain
 
 CANARY = "canary-5e81"
 DOWN = f"#!/bin/sh\n# TOKEN={CANARY}\ncd /apps/kaitu-slave\ndocker compose down -v # {CANARY}\n"
@@ -95,7 +95,7 @@ def laid_out(node: Node, files: dict[str, str]) -> Node:
 
 def places(node: Node) -> list[str]:
     told = fragment(node, "host", b"/\n").get("down", [])
-    return [base64.b64decode(place).decode() for (place,) in told]
+    return [plain(place) for (place,) in told]
 
 
 @pytest.mark.parametrize(("files", "expected"), SEEN.values(), ids=SEEN)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kaitu.core.command import CATALOGUE, Command
-from kaitu.core.text import digest
+from kaitu.core.text import digest, uncoded
 from kaitu.remote import loader
 
 SHELLS: Final = {"dash": "dash", "bash": "bash", "busybox": "busybox"}
@@ -142,9 +142,14 @@ def env(directory: Path, lines: bytes, *protected: str) -> Command:
     return Command("merge_env", (str(directory), str(len(lines)), *protected), lines)
 
 
+def plain(field: str) -> str:
+    """What a field of a fragment says, as fields.sh tells it."""
+    return uncoded(field, "a field").decode()
+
+
 def fragment(node: Node, name: str, data: bytes, **more: Any) -> dict[str, list[list[str]]]:
     """What one fragment of the probe says: first field to the rest of the fields, per line."""
-    text = joined("frame.sh", f"probe_{name}.sh", "probe.sh")
+    text = joined("frame.sh", "fields.sh", f"probe_{name}.sh", "probe.sh")
     answer = node.answer(Command("probe", (f"{name}:{len(data)}",), data), text=text, **more)
     found = answer["fragments"][name]
     assert found["rc"] == 0

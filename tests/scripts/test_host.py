@@ -1,12 +1,11 @@
 """The fragment that looks at the machine itself."""
 
-import base64
 import hashlib
 import shutil
 import time
 from pathlib import Path
 
-from scripts.run import Node, fragment
+from scripts.run import Node, fragment, plain
 
 
 def test_what_a_host_says_of_itself(bare: Node) -> None:
@@ -19,7 +18,7 @@ def test_what_a_host_says_of_itself(bare: Node) -> None:
     assert found["etc"] in ([["rw"]], [["ro"]])
     assert found["arch"][0][0]
     assert found["kernel"] == [[Path("/proc/sys/kernel/osrelease").read_text().strip()]]
-    assert base64.b64decode(found["os"][0][0]).decode() in Path("/etc/os-release").read_text()
+    assert plain(found["os"][0][0]) in Path("/etc/os-release").read_text()
     machine = Path("/etc/machine-id").read_bytes()
     sum_ = hashlib.sha256(machine).hexdigest()[:16] if machine else "-"
     assert found["machine"] == [[sum_]]
@@ -42,7 +41,7 @@ def test_the_owner_and_the_fence(node: Node) -> None:
 
 def disks(node: Node, directory: Path) -> dict[str, tuple[int, int]]:
     lines = fragment(node, "host", f"{directory}\n".encode())["disk"]
-    return {base64.b64decode(p).decode(): (int(total), int(used)) for p, total, used in lines}
+    return {plain(p): (int(total), int(used)) for p, total, used in lines}
 
 
 def test_one_line_per_file_system(node: Node, small: Path) -> None:

@@ -14,7 +14,7 @@ from scripts.run import Node, joined, toolbox
 LINES = b"K2_DOMAIN='*.example.com'\nK2_LOG_LEVEL=info\n"
 FILE = b"services: {}\n"
 SHA = hashlib.sha256(FILE).hexdigest()
-PARTS = ("frame.sh", "docker.sh", "probe_compose.sh", "probe.sh")
+PARTS = ("frame.sh", "fields.sh", "docker.sh", "probe_compose.sh", "probe.sh")
 
 
 @pytest.fixture

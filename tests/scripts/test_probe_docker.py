@@ -2,11 +2,19 @@
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from kaitu.core.aspect import Answer
 from kaitu.core.command import Command
+from kaitu.core.containers import parse_docker
 from scripts.run import Node, joined, toolbox
 
 PARTS = ("frame.sh", "docker.sh", "probe_docker.sh", "probe.sh")
+PLUGIN = "usr/libexec/docker/cli-plugins/docker-compose"
 OTHERS, LABEL = 220, "com.docker.compose.project"
 
 # The newest container comes first, as docker ps tells them: those of the deployment come last.
@@ -28,21 +36,107 @@ esac
 """
 
 
-def told(node: Node) -> list[str]:
-    """The ids of the containers that the fragment tells of."""
-    data = b"/apps/kaitu-slave\n"
+def asked(node: Node, known: bytes = b"") -> Answer:
+    data = b"/apps/kaitu-slave\n" + known
     command = Command("probe", (f"docker:{len(data)}",), data)
     answer = node.answer(command, text=joined(*PARTS))["fragments"]["docker"]
-    assert answer["rc"] == 0
-    state, *found = base64.b64decode(answer["out"]).decode().splitlines()
+    return Answer(answer["rc"], base64.b64decode(answer["out"]))
+
+
+def told(node: Node) -> list[str]:
+    """The ids of the containers that the fragment tells of."""
+    answer = asked(node)
+    assert answer.rc == 0
+    state, *found = answer.out.decode().splitlines()
     assert state == "engine\tok\t26.1.5\t2.26.1"
     return [json.loads(line)["id"] for line in found]
 
 
+def machine(node: Node) -> Node:
+    """With a daemon that runs, a plugin, no container, and a list of what was called."""
+    root = node.root / "machine"
+    for name in ("run/docker.pid", PLUGIN, "root/.docker/config.json"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("4711" if name.endswith("pid") else "{}")
+    docker = f"""
+echo "$1" >>{root}/calls
+case $* in
+'version '*) cat {root}/version ;;
+'compose version '*) echo 2.26.1 ;;
+esac
+"""
+    (root / "version").write_text("26.1.5\n")
+    ready = toolbox(node, env='exec REAL "$@"', sh='exec REAL "$@"', docker=docker)
+    return replace(ready, environ={**ready.environ, "KAITU_ROOT": str(root)})
+
+
+def calls(node: Node) -> list[str]:
+    file = node.root / "machine/calls"
+    found = file.read_text().split() if file.exists() else []
+    file.unlink(missing_ok=True)
+    return found
+
+
 def test_of_too_many_containers_those_of_the_deployment_are_told_first(bare: Node) -> None:
     tools = dict.fromkeys(("seq", "env", "sh"), 'exec REAL "$@"')
+    boxed = toolbox(bare, **tools, docker=DOCKER)
+    nowhere = {**boxed.environ, "KAITU_ROOT": str(bare.root)}
 
-    found = told(toolbox(bare, **tools, docker=DOCKER))
+    found = told(replace(boxed, environ=nowhere))
 
     assert found[:2] == ["made-here", "of-its-name"]
     assert len(set(found)) == len(found) == 200
+
+
+def test_versions_are_asked_for_once(bare: Node) -> None:
+    node = machine(bare)
+    first = parse_docker(asked(node))
+    assert (first.version, first.compose) == ("26.1.5", "2.26.1")
+    assert calls(node) == ["version", "compose", "ps"]
+
+    again = parse_docker(asked(node, first.known))
+
+    assert again == first
+    assert calls(node) == ["ps"]
+
+
+def replaced(root: Path) -> None:
+    (root / "plugin").write_text("{}")
+    (root / "plugin").rename(root / PLUGIN)
+
+
+def removed(root: Path) -> None:
+    (root / PLUGIN).unlink()
+
+
+def nearer(root: Path) -> None:
+    (root / "root/.docker/cli-plugins").mkdir()
+    (root / "root/.docker/cli-plugins/docker-compose").touch()
+
+
+def restarted(root: Path) -> None:
+    (root / "run/docker.pid").write_text("4712")
+
+
+def anywhere(root: Path) -> None:
+    (root / "root/.docker/config.json").write_text('{"cliPluginsExtraDirs": ["/opt"]}')
+
+
+@pytest.mark.parametrize("change", [replaced, removed, nearer, restarted, anywhere])
+def test_and_again_when_a_file_is_another(dash: Node, change: Callable[[Path], None]) -> None:
+    node = machine(dash)
+    known = parse_docker(asked(node)).known
+    calls(node)
+
+    change(node.root / "machine")
+
+    (node.root / "machine/version").write_text("28.0.0\n")
+    assert parse_docker(asked(node, known)).version == "28.0.0"
+    assert calls(node) == ["version", "compose", "ps"]
+
+
+def test_of_a_daemon_that_leaves_no_trace_it_is_asked_each_time(dash: Node) -> None:
+    node = machine(dash)
+    (node.root / "machine/run/docker.pid").unlink()
+
+    assert parse_docker(asked(node)).known == b""

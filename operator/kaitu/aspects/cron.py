@@ -17,7 +17,7 @@ from kaitu.core.errors import UnparsableError
 from kaitu.core.plan import Plan, Step
 from kaitu.core.reasons import Reason
 from kaitu.core.sections import CronEntrySpec, CronSpec
-from kaitu.core.text import MARK, digest, one_line, unbase64
+from kaitu.core.text import MARK, digest, one_line, uncoded
 
 FOLDER: Final = "/etc/cron.d"
 _MODE: Final = "644"
@@ -82,7 +82,7 @@ def parse(answers: Answers, reads: Mapping[str, Any]) -> CronFacts:  # noqa: ARG
 
 
 def _name(encoded: str) -> str:
-    return unbase64(encoded, "a file name of cron").decode(errors="replace")
+    return uncoded(encoded, "a file name of cron").decode(errors="replace")
 
 
 def file_name(entry: CronEntrySpec) -> str:

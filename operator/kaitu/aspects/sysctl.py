@@ -18,7 +18,7 @@ from kaitu.core.errors import UnparsableError
 from kaitu.core.plan import Disrupts, Plan, Step
 from kaitu.core.reasons import Reason
 from kaitu.core.sections import SettingSpec, SysctlSpec
-from kaitu.core.text import MARK, MOST_SHOWN, digest, one_line, unbase64
+from kaitu.core.text import MARK, MOST_SHOWN, digest, one_line, unbase64, uncoded
 
 DROP_IN: Final = "/etc/sysctl.d/99-z-kaitu.conf"
 _MODE: Final = "644"
@@ -70,8 +70,8 @@ def parse(answers: Answers, reads: Mapping[str, Any]) -> SysctlFacts:  # noqa: A
     drop_ins: list[DropIn | str] = []
     for row in rows(answers, "sysctl"):
         match row:
-            case ["running", key, value]:
-                running[key] = _flat(_text(value))
+            case ["running", key, *value] if value:
+                running[key] = _flat(_text("\t".join(value)))
             case ["absent", key]:
                 running[key] = None
             case ["unreadable", key]:
@@ -98,7 +98,7 @@ def _drop_in(about: list[str]) -> DropIn | str:
 
 
 def _text(encoded: str) -> str:
-    return unbase64(encoded, "a value of sysctl").decode(errors="replace")
+    return uncoded(encoded, "a value of sysctl").decode(errors="replace")
 
 
 def _flat(value: str) -> str:

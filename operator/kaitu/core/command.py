@@ -35,6 +35,7 @@ CATALOGUE: Final[dict[str, Script]] = {
     "probe": Script(
         (
             "frame.sh",
+            "fields.sh",
             "probe_host.sh",
             "docker.sh",
             "probe_docker.sh",

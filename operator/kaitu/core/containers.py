@@ -13,6 +13,7 @@ from kaitu.core.reasons import Reason
 from kaitu.core.text import one_line
 
 STATES: Final = frozenset({"missing", "down", "hung", "ok"})
+_WORD: Final = re.compile(r"[A-Za-z0-9.,+~_-]{1,512}")
 _FIELDS: Final[dict[str, type]] = {
     "id": str,
     "name": str,
@@ -60,12 +61,22 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Docker on one node. ``state`` is one of ``STATES``; versions are empty when not known."""
+    """Docker on one node. ``state`` is one of ``STATES``; versions are empty when not known.
+
+    ``mark`` stands for the files of command, plugin and daemon: while it is the same, so are they.
+    """
 
     state: str
     version: str = ""
     compose: str = ""
     containers: tuple[Container, ...] = ()
+    mark: str = ""
+
+    @property
+    def known(self) -> bytes:
+        """What the next question tells the node, so that it need not ask for versions again."""
+        words = (self.mark, self.version, self.compose)
+        return f"{' '.join(words)}\n".encode() if all(map(_WORD.fullmatch, words)) else b""
 
     @property
     def plugin(self) -> tuple[int, ...]:
@@ -89,11 +100,13 @@ class Engine:
 def parse_docker(answer: Answer) -> Engine:
     """What ``probe_docker.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
     match rows({"docker": answer}, "docker"):
-        case [["engine", state, version, compose], *found] if state in STATES:
+        case [["engine", state, version, compose, *mark], *found] if (
+            state in STATES and not mark[1:]
+        ):
             containers = tuple(_container("\t".join(line)) for line in found)
             if containers and state != "ok":
                 raise UnparsableError(f"docker is {state} and yet has containers")
-            return Engine(state, _known(version), _known(compose), containers)
+            return Engine(state, _known(version), _known(compose), containers, *mark)
     raise UnparsableError("docker does not start with the state of its daemon")
 
 

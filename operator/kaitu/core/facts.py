@@ -9,7 +9,7 @@ from typing import Final
 
 from kaitu.core.aspect import Answer, Answers, rows
 from kaitu.core.errors import UnparsableError
-from kaitu.core.text import one_line, unbase64
+from kaitu.core.text import one_line, uncoded
 
 _KIB: Final = 1024
 _STATES: Final = frozenset({"same", "differs", "missing", "duplicate", "multiline", "unknown"})
@@ -176,7 +176,7 @@ def _figure(text: str) -> float:
 
 
 def _base64_line(text: str, what: str) -> str:
-    return one_line(unbase64(text, what).decode(errors="replace"), 200)
+    return one_line(uncoded(text, what).decode(errors="replace"), 200)
 
 
 def _writable(word: str) -> bool:

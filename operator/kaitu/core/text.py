@@ -47,6 +47,11 @@ def one_line(text: str, most: int = 80) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 3]}..."
 
 
+def uncoded(text: str, what: str) -> bytes:
+    """A field as ``fields.sh`` tells it: as it is behind a =, or in base64."""
+    return text[1:].encode() if text.startswith("=") else unbase64(text, what)
+
+
 def unbase64(text: str, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)

@@ -8,7 +8,12 @@ from kaitu.core.command import Command, Done
 
 
 class Transport(Protocol):
-    """One node. Every method raises ``KaituError`` when no answer can be had or believed."""
+    """One node. Every method raises ``KaituError`` when no answer can be had or believed.
+
+    ``known`` is what its Docker said last, to be told with the next question (``Engine.known``).
+    """
+
+    known: bytes
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         """The answers of the wanted fragments, by name; ``data`` maps each to its stdin."""

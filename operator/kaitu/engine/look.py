@@ -104,11 +104,14 @@ async def look(managed: Sequence[Managed], desired: Desired, transport: Transpor
             wanted = one.aspect.probe(one.want)
             fragments.update(wanted.fragments)
             dials.update(wanted.dials)
+    fragments["docker"] += transport.known
     answers, dialled = await asyncio.gather(
         transport.probe(fragments), transport.dial(tuple(sorted(dials)))
     )
     dial = "".join(f"{port}\t{state}\n" for port, state in dialled.items())
-    return _sight(managed, {**answers, "dial": Answer(0, dial.encode())})
+    sight = _sight(managed, {**answers, "dial": Answer(0, dial.encode())})
+    transport.known = sight.engine.known
+    return sight
 
 
 def _sight(managed: Sequence[Managed], answers: Mapping[str, Answer]) -> Sight:

@@ -68,6 +68,7 @@ class Connection:
         self._turn = asyncio.Lock()
         self._way = asyncio.Lock()
         self.reused = False
+        self.known = b""
 
     def _take(self, entered: Entered) -> None:
         *jumps, node = entered

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2030,SC2031 # the parts run in the subshell of the whole
-# Fragment compose: the compose file, and what the node remembers of its releases. Needs docker.sh.
+# Fragment compose: the compose file, and what the node remembers of its releases. Needs docker.sh
+# and fields.sh.
 # Data: the deployment directory, then the managed lines of .env as they should be; these may be
 # secret: they go through pipes only, and nothing that depends on them is printed but same or differs.
 #
@@ -20,8 +21,8 @@ probe_compose() (
     compose_record
     compose_held
     compose_job || return 1
-    compose_updates
-    for kind in pull up repair record restore; do compose_result "$kind"; done
+    compose_remembered
+    compose_results
     case $file in
     absent | unsafe) ;;
     *) [ -s "$KAITU_STATE/record" ] || compose_hashes ;;
@@ -60,7 +61,6 @@ compose_record() { # a record that is not whole is none
     read -r key version sum mac <"$KAITU_STATE/record" || return 0
     [ -n "$mac" ] || return 0
     printf 'record\t%s\t%s\t%s\t%s\n' "$key" "$version" "$sum" "$(compose_same "$mac")"
-    awk 'NR > 1 && NF == 2 { print "service\t" $1 "\t" $2 }' "$KAITU_STATE/record"
 }
 
 compose_held() {
@@ -71,17 +71,20 @@ compose_held() {
         "$name" "$(compose_same "$mac")" "$code" "$service" "$then" "$key"
 }
 
-compose_updates() {
-    [ ! -s "$KAITU_STATE/refreshed" ] || awk 'NF == 2 { print "refreshed\t" $1 "\t" $2 }' "$KAITU_STATE/refreshed"
-    [ ! -s "$KAITU_STATE/job/moved" ] || awk 'NF == 2 { print "moved\t" $1 "\t" $2 }' "$KAITU_STATE/job/moved"
-    [ ! -s "$KAITU_STATE/updates" ] || tail -n 10 "$KAITU_STATE/updates" |
-        awk 'NF == 4 { print "update\t" $1 "\t" $2 "\t" $3 "\t" $4 }'
+compose_remembered() { # what is told line by line; a file that is not there is passed over
+    several 65536 "$KAITU_STATE/record" "$KAITU_STATE/refreshed" "$KAITU_STATE/job/moved" "$KAITU_STATE/updates" |
+        awk "$several_reader"'
+            at == 1 && line > 1 && NF == 2 { print "service\t" $1 "\t" $2 }
+            at == 2 && NF == 2 { print "refreshed\t" $1 "\t" $2 }
+            at == 3 && NF == 2 { print "moved\t" $1 "\t" $2 }
+            at == 4 && NF == 4 { update[++updates] = "update\t" $1 "\t" $2 "\t" $3 "\t" $4 }
+            END { for (i = updates > 10 ? updates - 9 : 1; i <= updates; i++) print update[i] }'
 }
 
 compose_job() { # the lock lives as long as the job or any child of it
     [ ! -s "$KAITU_STATE/job/pending" ] || printf 'pending\t%s\n' "$(cat "$KAITU_STATE/job/pending")"
     state=0
-    [ ! -e "$KAITU_STATE/job.lock" ] || flock -n -s -E 75 "$KAITU_STATE/job.lock" true || state=$?
+    [ ! -e "$KAITU_STATE/job.lock" ] || flock -n -s -E 75 8 8<"$KAITU_STATE/job.lock" || state=$?
     case $state in
     0) printf 'job\tidle\n' ;;
     75)
@@ -93,14 +96,20 @@ compose_job() { # the lock lives as long as the job or any child of it
     esac
 }
 
-compose_result() { # compose_result KIND
-    result=$KAITU_STATE/job/result.$1
-    [ -s "$result" ] || return 0
-    { read -r key mac code detail tries <"$result" && ended=$(stat -c %Y "$result"); } || return 0
-    age=$(($(date +%s) - ended))
-    [ "$age" -ge 0 ] || age=999999 # the clock was set back: whatever had to rest has rested
-    printf 'result\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
-        "$1" "$key" "$(compose_same "$mac")" "$code" "$detail" "$tries" "$age"
+compose_results() {
+    now=$(date +%s)
+    stat -c '%Y %n' "$KAITU_STATE"/job/result.* | while read -r ended result; do
+        kind=${result##*/result.}
+        case $kind in
+        pull | up | repair | record | restore) ;;
+        *) continue ;;
+        esac
+        [ -s "$result" ] && read -r key mac code detail tries <"$result" || continue
+        age=$((now - ended))
+        [ "$age" -ge 0 ] || age=999999 # the clock was set back: whatever had to rest has rested
+        printf 'result\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+            "$kind" "$key" "$(compose_same "$mac")" "$code" "$detail" "$tries" "$age"
+    done
 }
 
 compose_hashes() { # nothing is printed where compose cannot read the two files

@@ -3,7 +3,7 @@
 # Data: one user per line.
 #
 # Lines: daemon missing|down|active; user NAME yes|no;
-#        file NAME MODE UID:GID ours|foreign SHA256 (NAME is base64).
+#        file NAME MODE UID:GID ours|foreign SHA256 (NAME is as fields.sh has it, which is needed).
 # A foreign file's digest is `-`, and no content is ever sent: commands can hold passwords.
 probe_cron() {
     root=${KAITU_ROOT:-}
@@ -41,8 +41,8 @@ cron_running() { # cron_running DIRECTORY
     cron | crond) ;;
     *) return 1 ;;
     esac
-    cron_reads_folder "$1/exe" &&
-        [ "$(readlink "$1/ns/pid")" = "$(readlink "$root/proc/self/ns/pid")" ]
+    # shellcheck disable=SC3013 # dash, busybox and bash have it
+    [ "$1/ns/pid" -ef "$root/proc/self/ns/pid" ] && cron_reads_folder "$1/exe"
 }
 
 cron_reads_folder() { # cron_reads_folder PROGRAM: busybox has a crond that knows no /etc/cron.d
@@ -66,6 +66,7 @@ cron_file() { # cron_file FILE: ours by its first line, not by its name
         owner=ours
         sum=$(sha256sum <"$1") && sum=${sum%% *}
     fi
-    printf 'file\t%s\t%s\t%s\t%s\t%s\n' "$(printf %s "${1##*/}" | base64 -w0)" \
-        "$(stat -c %a "$1")" "$(stat -c %u:%g "$1")" "$owner" "$sum"
+    code "${1##*/}"
+    about=$(stat -c '%a %u:%g' "$1")
+    printf 'file\t%s\t%s\t%s\t%s\t%s\n' "$coded" "${about% *}" "${about#* }" "$owner" "$sum"
 }

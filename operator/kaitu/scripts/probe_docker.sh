@@ -1,13 +1,19 @@
 # shellcheck shell=sh
-# Fragment docker: the daemon, and every container in one look. Data: the deployment directory. Needs
-# docker.sh.
+# Fragment docker: the daemon, and every container in one look. Data: the deployment directory, then
+# what was said last: MARK VERSION COMPOSE. Needs docker.sh.
 #
-# First line: engine missing|down|hung|ok VERSION COMPOSE, `-` for what is not known; then, if ok, one
+# First line: engine missing|down|hung|ok VERSION COMPOSE [MARK], `-` for what is not known; then, if ok, one
 # JSON object per container, at most 200, those of the deployment before all others. Nothing of a container's environment is ever asked for.
 probe_docker() {
     IFS= read -r directory || return 1
+    read -r known version plugin || known=''
     if ! command -v docker >/dev/null; then
-        printf 'engine\tmissing\t-\t-\n'
+        docker_silent missing
+        return
+    fi
+    mark=$(docker_mark) || mark=''
+    if [ -n "$mark" ] && [ "$known" = "$mark" ] && containers=$(docker_containers); then
+        docker_told
         return
     fi
     version=$(docker_do 10 version --format '{{.Server.Version}}' 2>&1)
@@ -25,12 +31,37 @@ probe_docker() {
         docker_silent hung
         return
     }
-    printf 'engine\tok\t%s\t%s\n' "$(docker_word "$version")" "$(docker_word "${plugin#v}")"
+    version=$(docker_word "$version") plugin=$(docker_word "${plugin#v}")
+    docker_told
+}
+
+docker_told() {
+    printf 'engine\tok\t%s\t%s' "$version" "$plugin"
+    printf "${mark:+\\t%s}\\n" "$mark"
     [ -z "$containers" ] || printf '%s\n' "$containers"
 }
 
 docker_silent() { # docker_silent STATE: of the plugin nothing is asked, as it answers without a daemon
     printf 'engine\t%s\t-\t-\n' "$1"
+}
+
+# What would be another one if command, plugin or daemon were: to ask them for their versions costs more than
+# the rest of a probe. Fails where that cannot be told.
+docker_mark() {
+    root=${KAITU_ROOT:-} pid=''
+    started=$root/run/docker.pid # each daemon writes it
+    [ ! -s "$started" ] || read -r pid <"$started" || :
+    is_number "$pid" || return 1
+    config=$root/root/.docker/config.json
+    [ ! -e "$config" ] || case $(head -c 65536 "$config") in
+    *cliPluginsExtraDirs*) return 1 ;; # the plugin may lie anywhere
+    esac
+    set -- "$started" "$(command -v docker)" "$config"
+    for place in root/.docker usr/local/lib/docker usr/local/libexec/docker usr/lib/docker usr/libexec/docker; do
+        set -- "$@" "$root/$place/cli-plugins/docker-compose"
+    done
+    # shellcheck disable=SC2046 # one word for each that is there
+    printf %s "$pid" && printf ,%s $(stat -L -c '%d.%i.%s.%Z' "$@")
 }
 
 docker_unit() { # a daemon that answers with something else is down if its unit says so

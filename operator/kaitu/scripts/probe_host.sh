@@ -1,19 +1,17 @@
 # shellcheck shell=sh
-# Fragment host: the machine itself. Data: one line, the deployment directory.
+# Fragment host: the machine itself. Data: one line, the deployment directory. Needs fields.sh.
 #
 # Lines: time boot os kernel arch cpus memTotal memAvailable load etc disk ipv6 owner fence machine down.
 probe_host() {
     read -r directory || return 1
     date +'time%t%s' || return 1
     host_kernel
-    printf 'os\t%s\n' "$(host_os | base64 -w0)"
-    uname -rm | {
-        read -r kernel arch
-        printf 'kernel\t%s\narch\t%s\n' "$kernel" "$arch"
-    }
+    code "$(host_os)"
+    printf 'os\t%s\n' "$coded"
+    # shellcheck disable=SC2046 # two words
+    printf 'kernel\t%s\narch\t%s\n' $(uname -rm)
     host_disks "$directory"
-    ! command -v ip >/dev/null || ip -6 -o addr show scope global | awk '
-        !/ (tentative|deprecated|dadfailed)/ { sub("/.*", "", $4); print "ipv6\t" $4 }'
+    ! command -v ip >/dev/null || ip -6 -o addr show scope global | host_addresses
     host_record owner
     host_record fence
     host_machine
@@ -65,7 +63,17 @@ host_disks() { # host_disks DIRECTORY: one line per file system that a deploymen
             sub(/^[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ /, "")
             print total, used, $0
         }' | while read -r total used place; do
-        printf 'disk\t%s\t%s\t%s\n' "$(printf %s "$place" | base64 -w0)" "$total" "$used"
+        code "$place"
+        printf 'disk\t%s\t%s\t%s\n' "$coded" "$total" "$used"
+    done
+}
+
+host_addresses() { # what can be reached now
+    while read -r _ _ _ address about; do
+        case $about in
+        *\ tentative* | *\ deprecated* | *\ dadfailed*) ;;
+        *) printf 'ipv6\t%s\n' "${address%%/*}" ;;
+        esac
     done
 }
 
@@ -80,80 +88,81 @@ host_record() { # host_record NAME: the two words of a line in the operator's di
 }
 
 host_machine() { # tells two machines apart without giving away the id, which systemd wants kept
-    sum=$(sha256sum </etc/machine-id | cut -c1-16)
-    [ -s /etc/machine-id ] || sum=-
-    printf 'machine\t%s\n' "$sum"
+    sum=-
+    [ ! -s /etc/machine-id ] || sum=$(sha256sum </etc/machine-id)
+    printf 'machine\t%.16s\n' "$sum"
 }
 
 # What cron does of itself that takes the stack down: the place is said, never a word of what is there.
 # A line of cron is judged with the scripts that it names; what those scripts run is not followed.
 host_automation() {
     root=${KAITU_ROOT:-}
-    set -- "$root"/etc/crontab "$root"/etc/cron.d/* "$root"/var/spool/cron/crontabs/* \
-        "$root"/var/spool/cron/*
-    for table in "$@"; do
-        [ ! -f "$table" ] || host_down "$table" line
-    done
-    host_lines "$@" | host_scripts
+    host_in tables "$root"/etc/crontab "$root"/etc/cron.d/* "$root"/var/spool/cron/crontabs/* \
+        "$root"/var/spool/cron/* | host_scripts
 }
 
-host_lines() { # host_lines TABLE...: by a pipe, as a here-document is a file in some shells
-    for table in "$@"; do
-        [ -f "$table" ] || continue
-        head -c 65536 "$table" | head -n 200
-        echo
-    done
-}
-
-host_scripts() { # the scripts that the lines on stdin name, then those that cron runs by their place
-    named=' '
-    while read -r text; do
-        case $text in
-        '#'*) ;;
-        */*) host_named "$text" ;;
+host_scripts() { # the scripts that stdin names, then those that cron runs by their place; each once
+    seen=' '
+    set --
+    while IFS='	' read -r what place; do
+        case $what in
+        named) host_script "$root$place" && set -- "$@" "$root$place" ;;
+        *) printf '%s\t%s\n' "$what" "$place" ;;
         esac
     done
-    for script in "$root"/etc/cron.hourly/* "$root"/etc/cron.daily/* "$root"/etc/cron.weekly/* \
+    for place in "$root"/etc/cron.hourly/* "$root"/etc/cron.daily/* "$root"/etc/cron.weekly/* \
         "$root"/etc/cron.monthly/*; do
-        host_script "$script"
+        host_script "$place" && set -- "$@" "$place"
     done
+    host_in scripts "$@"
 }
 
-host_named() { # host_named LINE: looks into the scripts among its words; `cd` says where they are
-    set -f
-    # shellcheck disable=SC2046 # splitting is the point
-    set -- $(printf '%s' "$1" | tr ';&|()"' '      ' | tr -d "'")
-    set +f
-    base='' before=''
-    for word in "$@"; do
-        [ "$before" != cd ] || base=$word/
-        case $before:$word in
-        *'>:'* | *:'>'*) ;; # what is written to is no script
-        *:/*) host_script "$root$word" ;;
-        *) [ -z "$base" ] || host_script "$root$base$word" ;;
+host_script() { # host_script FILE: it is a file, and was not seen yet; at most a hundred
+    case $seen in
+    *" $1 "*) return 1 ;;
+    esac
+    [ -f "$1" ] && [ ${#seen} -le 8192 ] && seen="$seen$1 "
+}
+
+host_in() { # host_in tables|scripts FILE...: the lines `down PLACE` of them, and `named SCRIPT` of tables
+    kind=$1
+    shift
+    for file in "$@"; do
+        shift
+        [ ! -f "$file" ] || set -- "$@" "$file"
+    done
+    several 262144 "$@" | awk -v kind="$kind" "$several_reader$host_reader" | while IFS='	' read -r what place; do
+        case $what in
+        down)
+            code "${place#"$root"}"
+            printf 'down\t%s\n' "$coded"
+            ;;
+        *) printf 'named\t%s\n' "$place" ;;
         esac
-        before=$word
     done
 }
 
-host_script() { # host_script FILE: each once, and at most a hundred; a program is no text
-    case $named in
-    *" $1 "*) return 0 ;;
-    esac
-    [ -f "$1" ] && [ ${#named} -le 8192 ] || return 0
-    named="$named$1 "
-    case $1:$(head -c 2 "$1" | tr -d '\000') in
-    *.sh:* | *:'#!') host_down "$1" file ;;
-    esac
+# Of a table each line that runs `compose ... down`, of a script the file. A program is no text. `cd` says
+# where a script is that has no path of its own; what is written to is no script.
+# shellcheck disable=SC2016 # awk's own dollars
+host_reader='
+kind == "scripts" && line == 1 { text = file ~ /\.sh$/ || /^#!/ }
+(kind == "scripts" && !text) || /^[ \t]*#/ { next }
+/compose[ \t]([^;&|#]*[ \t])?down([^A-Za-z0-9_.-]|$)/ && ++count[file] <= (kind == "tables" ? 5 : 1) {
+    print "down\t" file (kind == "tables" ? ":" line : "")
 }
-
-host_down() { # host_down FILE line|file: the first lines with `compose ... down`, or the file
-    head -c 262144 "$1" | awk -v what="$2" '
-        /^[ \t]*#/ { next }
-        /compose[ \t]([^;&|#]*[ \t])?down([^A-Za-z0-9_.-]|$)/ {
-            print what == "line" ? ":" NR : ""
-            if (what == "file" || ++count == 5) exit
-        }' | while read -r at; do
-        printf 'down\t%s\n' "$(printf %s "${1#"$root"}$at" | base64 -w0)"
-    done
+kind == "tables" && line <= 200 && (size[file] += length($0) + 1) <= 65536 { named($0) }
+function named(text,   word, words, i, before, base) {
+    gsub(/[;&|()"]/, " ", text)
+    gsub(/\047/, "", text)
+    words = split(text, word)
+    for (i = 1; i <= words; i++) {
+        if (before == "cd") base = word[i] "/"
+        if (before !~ />$/ && word[i] !~ /^>/) {
+            if (word[i] ~ /^\//) print "named\t" word[i]
+            else if (base != "") print "named\t" base word[i]
+        }
+        before = word[i]
+    }
 }
+'

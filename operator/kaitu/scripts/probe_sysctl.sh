@@ -5,21 +5,22 @@
 # Lines: running KEY VALUE | absent KEY | unreadable KEY (the kernel only takes it);
 #        dropin - | dropin foreign | dropin CONTENT MODE;
 #        later PATH KEY VALUE (a file that is applied after ours at boot sets it, too).
-# CONTENT, PATH and VALUE are base64.
+# CONTENT is base64, PATH and VALUE are as fields.sh has them, of VALUE also the tabs. Needs fields.sh.
 probe_mark='# kaitu-operator: written from the KaituNode, changes here are undone'
 
 probe_sysctl() {
     root=${KAITU_ROOT:-}
     ours=99-z-kaitu.conf
     wanted=' '
+    set --
     while IFS= read -r key; do
-        sysctl_running "$key"
         wanted="$wanted$key "
+        if sysctl_path "$key"; then set -- "$@" "$path"; else printf 'absent\t%s\n' "$key"; fi
     done
+    sysctl_running "$@"
     sysctl_dropin "$root/etc/sysctl.d/$ours"
-    sysctl_names | sed -n "/^$ours\$/,\$p" | while IFS= read -r name; do
-        [ "$name" = "$ours" ] || sysctl_first "$name"
-    done
+    names=$(sysctl_later)
+    [ -z "$names" ] || printf '%s\n' "$names" | sort -u | while IFS= read -r name; do sysctl_first "$name"; done
     # with systemd this file counts only where a link in sysctl.d leads to it
     [ -d "$root/run/systemd/system" ] || sysctl_file /etc/sysctl.conf
 }
@@ -36,44 +37,65 @@ sysctl_swap() { # sysctl_swap KEY FROM TO
     swapped=$swapped$rest
 }
 
-sysctl_running() { # sysctl_running KEY. A slash could climb out of /proc/sys; dots become slashes
+sysctl_path() { # sysctl_path KEY. A slash could climb out of /proc/sys; dots become slashes
     case $1 in
-    '' | */*) path='' ;;
-    *) sysctl_swap "$1" . / && path=$root/proc/sys/$swapped ;;
+    '' | */*) return 1 ;;
     esac
-    if [ ! -f "$path" ]; then
-        printf 'absent\t%s\n' "$1"
-    elif value=$(cat "$path" 2>/dev/null); then
-        printf 'running\t%s\t%s\n' "$1" "$(printf %s "$value" | base64 -w0)"
-    else
-        printf 'unreadable\t%s\n' "$1"
-    fi
+    sysctl_swap "$1" . /
+    path=$root/proc/sys/$swapped
+    [ -f "$path" ]
 }
+
+# What no line could be read of is a file that the kernel only takes; an empty value is an empty line.
+sysctl_running() { # sysctl_running FILE...
+    several 65536 "$@" | awk -v place="$root/proc/sys/" "$several_reader$sysctl_reader"
+}
+
+# shellcheck disable=SC2016 # awk's own dollars
+sysctl_reader='
+{ value[at] = value[at] $0 "\n" }
+END {
+    for (i = 1; i <= names; i++) {
+        key = substr(name[i], length(place) + 1)
+        gsub("/", ".", key)
+        if (i != at) sub(/\n$/, "", value[i])
+        if (value[i] == "") print "unreadable\t" key
+        else { sub(/\n+$/, "", value[i]); running(value[i]) }
+    }
+}
+function running(text) {
+    printf "running\t%s\t%s", key, text ~ /^[\t -~]*$/ ? "=" text : ""
+    if (text !~ /^[\t -~]*$/) {
+        fflush()
+        printf "%s", text | "base64 -w0"
+        close("base64 -w0")
+    }
+    print ""
+}
+'
 
 sysctl_dropin() { # sysctl_dropin FILE. What is no plain file or far too long was never ours
     if [ ! -e "$1" ] && [ ! -L "$1" ]; then
         printf 'dropin\t-\n'
-    elif [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s "$1")" -le 262144 ] &&
+    elif [ -f "$1" ] && [ ! -L "$1" ] && about=$(stat -c '%a %s' "$1") && [ "${about#* }" -le 262144 ] &&
         { IFS= read -r first || :; } <"$1" && [ "$first" = "$probe_mark" ]; then
-        printf 'dropin\t%s\t%s\n' "$(base64 -w0 <"$1")" "$(stat -c %a "$1")"
+        printf 'dropin\t%s\t%s\n' "$(base64 -w0 <"$1")" "${about% *}"
     else
         printf 'dropin\tforeign\n'
     fi
 }
 
-# The names of all files, in the order in which they count: by name, whatever the directory.
-sysctl_names() {
-    {
-        echo "$ours"
-        for file in "$root"/etc/sysctl.d/*.conf "$root"/run/sysctl.d/*.conf \
-            "$root"/usr/local/lib/sysctl.d/*.conf "$root"/usr/lib/sysctl.d/*.conf \
-            "$root"/lib/sysctl.d/*.conf; do
-            case ${file##*/} in
-            '*.conf' | *[!!-~]*) ;;
-            *) echo "${file##*/}" ;;
-            esac
-        done
-    } | sort -u
+# The names of the files that count after ours: the order is by name, whatever the directory.
+sysctl_later() {
+    for file in "$root"/etc/sysctl.d/*.conf "$root"/run/sysctl.d/*.conf \
+        "$root"/usr/local/lib/sysctl.d/*.conf "$root"/usr/lib/sysctl.d/*.conf "$root"/lib/sysctl.d/*.conf; do
+        name=${file##*/}
+        case $name in
+        '*.conf' | *[!!-~]*) continue ;;
+        esac
+        # shellcheck disable=SC3012 # dash, busybox and bash have it
+        [ "$name" \> "$ours" ] && echo "$name"
+    done
 }
 
 sysctl_first() { # sysctl_first NAME: of files of one name only the first counts, also when empty
@@ -110,8 +132,9 @@ sysctl_setting() { # sysctl_setting PATH LINE
     case $wanted in
     *" $key "*)
         sysctl_trim "${2#*=}"
-        printf 'later\t%s\t%s\t%s\n' "$(printf %s "$1" | base64 -w0)" "$key" \
-            "$(printf %s "$trimmed" | base64 -w0)"
+        code "$1" && file_coded=$coded
+        code "$trimmed"
+        printf 'later\t%s\t%s\t%s\n' "$file_coded" "$key" "$coded"
         ;;
     esac
 }
