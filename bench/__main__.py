@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench import peers, process, release, scale, within
+from bench import peers, process, release, scale, shards, within
 from bench.say import Say, machine, say
 from bench.setting import Setting
 from lab.run import Lab
@@ -32,6 +32,7 @@ ROWS: dict[str, Callable[[Setting, Say], None]] = {
     "scale": scale.measure,
     "sweep": scale.sweep,
     "churn": scale.churn,
+    "shards": shards.measure,
 }
 
 

@@ -35,16 +35,18 @@ class Fleet:
     nodes: Simulated
     key: str
     ending: ExitStack
+    shards: int
     operator: Operator = field(init=False)
 
-    def start(self) -> None:
-        """An operator process; ``operator`` is the one that rows ask."""
+    def start(self) -> Operator:
+        """An operator process; ``operator``, the newest, is the one that rows ask."""
         policy = self.plane.state / "policy.yaml"
         policy.write_text(POLICY)
-        words = ("--all-namespaces", "--policy", str(policy))
-        log = self.plane.state / "operator.log"
+        words = ("--all-namespaces", "--policy", str(policy), "--shards", str(self.shards))
+        log = self.plane.state / f"operator-{time.monotonic_ns()}.log"
         self.operator = Operator.start(self.plane, log, *words, level="WARNING")
         self.ending.callback(self.operator.stop)
+        return self.operator
 
     def namespace(self) -> "Namespace":
         cluster = Cluster.fresh(self.plane, "scale")
@@ -108,7 +110,7 @@ async def _all(kubeconfig: str, one: One, things: Iterator[Any]) -> None:
 
 
 @contextmanager
-def fleet(setting: Setting, delay: float = 0) -> Iterator[Fleet]:
+def fleet(setting: Setting, delay: float = 0, shards: int = 1) -> Iterator[Fleet]:
     """``delay`` is the round trip to every node, in seconds."""
     lab = setting.lab
     with ExitStack() as ending:
@@ -117,6 +119,6 @@ def fleet(setting: Setting, delay: float = 0) -> Iterator[Fleet]:
         install_crds(plane)
         nodes = Simulated.start(lab.state, lab.keys, delay)
         ending.callback(nodes.stop)
-        made = Fleet(plane, nodes, lab.keys.private, ending)
+        made = Fleet(plane, nodes, lab.keys.private, ending, shards)
         made.start()
         yield made

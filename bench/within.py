@@ -17,11 +17,12 @@ from kaitu.api.node import ASPECTS, validate
 from kaitu.api.policy import Policy
 from kaitu.api.resolve import desired
 from kaitu.cluster.status import diff
-from kaitu.core.aspect import Answer
+from kaitu.core.aspect import Answer, Problem
 from kaitu.core.command import CATALOGUE, Command, Done
 from kaitu.core.containers import parse_docker
 from kaitu.core.desired import Desired
 from kaitu.core.facts import parse_host
+from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
 from kaitu.core.transport import Transport
 from kaitu.engine import report, verdicts
@@ -207,8 +208,8 @@ async def _think(one: Wanted, transport: Transport, status: Any, now: datetime) 
 
 
 def _orders() -> Orders:
-    async def announce(_: str) -> bool:
-        return False
+    async def announce(_: str) -> Problem:
+        return Problem(Reason.WAITING_FOR_API, "nothing is begun")
 
     return Orders(
         identity=Identity("bench", "bench", NAME, 1, "bench"),
