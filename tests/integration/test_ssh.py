@@ -99,6 +99,18 @@ def test_a_visit_given_up_a_dozen_times_leaves_none_either(node: Node) -> None:
     run(test())
 
 
+def test_a_login_asks_nothing_that_is_known(node: Node) -> None:
+    """Two for versions and algorithms, one for the keys, one for the leave and the proof."""
+
+    async def test() -> None:
+        async with distant(node.address, node.port, 0.05) as line:
+            link = await connect(target(node, host="127.0.0.1", port=line.port), allow)
+            assert line.round_trips() <= 4, line.flights
+            link.close()
+
+    run(test())
+
+
 def test_a_probe_on_an_open_connection_takes_two_round_trips(node: Node) -> None:
     """One for the channel; the command and its input share the other."""
 

@@ -21,7 +21,11 @@ from remote.frames import sealed
 
 HOST_KEY = asyncssh.generate_private_key("ssh-ed25519")
 OTHER_KEY = asyncssh.generate_private_key("ssh-ed25519")
-USER_KEY = asyncssh.generate_private_key("ssh-ed25519")
+USER_KEYS = {
+    kind: asyncssh.generate_private_key(kind)
+    for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+}
+USER_KEY = USER_KEYS["ssh-ed25519"]
 HASTE = Patience(banner=0.3, login=0.4)
 
 Process = asyncssh.SSHServerProcess[bytes]
@@ -72,6 +76,7 @@ class Seen:
     connections: int = 0
     open: int = 0
     logins: int = 0
+    asked: int = 0
     entering: int = 0
     most_entering: int = 0
     running: int = 0
@@ -107,7 +112,9 @@ class _Server(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, _: str, key: asyncssh.SSHKey) -> bool:
-        return key.public_data == USER_KEY.public_data
+        """Asked for a question about the key, and for a proof."""
+        self._seen.asked += 1
+        return key.public_data in {one.public_data for one in USER_KEYS.values()}
 
     def connection_requested(self, host: str, port: int, _host: str, _port: int) -> bool:
         """A refusal is in the words of OpenSSH."""

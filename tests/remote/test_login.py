@@ -11,11 +11,13 @@ import pytest
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
 from kaitu.core.secrets import Secret
+from kaitu.remote import proof
 from kaitu.remote.ssh import Patience, connect, options
 from remote.servers import (
     HOST_KEY,
     OTHER_KEY,
     USER_KEY,
+    USER_KEYS,
     allow,
     honest,
     private,
@@ -118,6 +120,41 @@ def test_a_refused_key_is_tried_once() -> None:
             error = await refused(seen.port, private_key=private(OTHER_KEY))
             assert error.reason is Reason.AUTH_FAILED
             assert (seen.connections, seen.logins) == (1, 1)
+
+    run(test())
+
+
+@pytest.mark.parametrize("kind", USER_KEYS)
+def test_a_key_is_proven_without_a_question(kind: str) -> None:
+    """This fails where asyncssh has changed what ``proof`` takes for known."""
+
+    async def test() -> None:
+        async with sshd(honest) as seen:
+            key = private(USER_KEYS[kind])
+            (await connect(target(seen.port, private_key=key), allow)).abort()
+            assert (seen.logins, seen.asked) == (1, 1)
+
+    run(test())
+
+
+@pytest.mark.parametrize("kind", USER_KEYS)
+def test_a_refused_key_of_any_kind_is_named(kind: str) -> None:
+    async def test() -> None:
+        async with sshd(honest) as seen:
+            key = private(asyncssh.generate_private_key(kind))
+            error = await refused(seen.port, private_key=key)
+            assert (error.reason, seen.asked) == (Reason.AUTH_FAILED, 1)
+
+    run(test())
+
+
+def test_another_asyncssh_goes_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_KNOWN", "no such part")
+
+    async def test() -> None:
+        async with sshd(honest) as seen:
+            (await connect(target(seen.port), allow)).abort()
+            assert (seen.logins, seen.asked) == (1, 2)
 
     run(test())
 

@@ -13,6 +13,7 @@ from asyncssh.packet import SSHPacketLogger
 from kaitu.api.connection import fingerprint
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.remote import proof
 from kaitu.remote.options import KEX, Target, host_key_algorithms, to_learn
 from kaitu.remote.wire import DIAL_SECONDS
 
@@ -86,13 +87,21 @@ def line(key: asyncssh.SSHKey) -> str:
 
 
 class _Client(asyncssh.SSHClient):
-    """Knows how far a login came. A key that is not pinned it refuses, as its base does."""
+    """Knows how far a login came. A key that is not pinned it refuses, as its base does.
+
+    With the kind of our ``key``, the login is a quick one.
+    """
 
     ssh: asyncssh.SSHClientConnection | None = None
     unpinned: asyncssh.SSHKey | None = None
 
+    def __init__(self, key: str = "") -> None:
+        self._key = key
+
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.ssh = conn
+        if self._key:
+            proof.hasten(conn, self._key)
 
     def validate_host_public_key(
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
@@ -116,7 +125,8 @@ async def login(
     patience: Patience,
 ) -> asyncssh.SSHClientConnection:
     """Verify the host key, then log in. Raises ``KaituError`` of the first layer that fails."""
-    client = _Client()
+    kinds = [key.get_algorithm() for key in settings.client_keys or ()]
+    client = _Client(*kinds)
     with _named(client, wire):
         async with asyncio.timeout(patience.banner + patience.login) as deadline:
             with _greeting_due(client, deadline, patience.banner):
