@@ -19,7 +19,6 @@ from kaitu.api.resolve import desired
 from kaitu.cluster.status import diff
 from kaitu.core.aspect import Answer, Problem
 from kaitu.core.command import CATALOGUE, Command, Done
-from kaitu.core.containers import parse_docker
 from kaitu.core.desired import Desired
 from kaitu.core.facts import parse_host
 from kaitu.core.reasons import Reason
@@ -197,8 +196,7 @@ async def _thought(one: Wanted, transport: Replay, status: Any, now: datetime) -
 
 
 async def _think(one: Wanted, transport: Transport, status: Any, now: datetime) -> Any:
-    for parse in (parse_host, parse_docker):  # another node's answer came in between
-        parse.cache_clear()
+    parse_host.cache_clear()  # it differs each time
     seen = await visit(one.managed, one.desired, transport, _orders())
     findings = verdicts.of_visit(seen, flapping=False)
     subject = Subject(1, status, "revision")

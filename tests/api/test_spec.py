@@ -1,5 +1,7 @@
 """What a spec may say: the tables that the API server is held to as well, see test_crd.py."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +133,20 @@ def test_every_section_with_an_aspect_is_a_field_and_order_follows_reads() -> No
 
     for name, aspect in ASPECTS.items():
         assert all(fields.index(read) < fields.index(name) for read in aspect.reads), name
+
+
+@pytest.mark.parametrize("case", cases("accepted"), ids=str)
+def test_a_spec_is_the_same_in_parts_and_whole(case: Case) -> None:
+    """Sections are validated apart: a rule of the whole spec would not be asked then."""
+    whole = NodeSpec.model_validate_json(json.dumps(case.spec), strict=True)
+
+    assert validate(case.spec) == whole
+    assert not NodeSpec.RULES
+
+
+def test_nodes_that_are_alike_share_their_sections() -> None:
+    one, other = validate(good()), validate(patched(good(), {"mode": "Observe"}))
+
+    assert all(other.sections[name] is section for name, section in one.sections.items())
+    assert one.sections
+    assert one.mode != other.mode

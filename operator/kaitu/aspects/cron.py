@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kaitu.core.aspect import Answers, Aspect, Probe, Problem, rows
+from kaitu.core.aspect import Answer, Answers, Aspect, Probe, Problem, answered, remembered, rows
 from kaitu.core.command import Command
 from kaitu.core.desired import Desired
 from kaitu.core.errors import UnparsableError
@@ -58,11 +58,16 @@ def probe(want: CronSpec) -> Probe:
 
 
 def parse(answers: Answers, reads: Mapping[str, Any]) -> CronFacts:  # noqa: ARG001
+    return _facts(answered(answers, "cron"))
+
+
+@remembered
+def _facts(answer: Answer) -> CronFacts:
     daemons: list[str] = []
     users: dict[str, bool] = {}
     files: dict[str, CronFile] = {}
     foreign: list[str] = []
-    for row in rows(answers, "cron"):
+    for row in rows({"cron": answer}, "cron"):
         match row:
             case ["daemon", state] if state in _DAEMON:
                 daemons.append(state)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kaitu.core.aspect import Answers, Aspect, Probe, Problem, rows
+from kaitu.core.aspect import Answer, Answers, Aspect, Probe, Problem, answered, remembered, rows
 from kaitu.core.command import Command
 from kaitu.core.desired import Desired
 from kaitu.core.errors import UnparsableError
@@ -64,11 +64,16 @@ def probe(want: SysctlSpec) -> Probe:
 
 
 def parse(answers: Answers, reads: Mapping[str, Any]) -> SysctlFacts:  # noqa: ARG001
+    return _facts(answered(answers, "sysctl"))
+
+
+@remembered
+def _facts(answer: Answer) -> SysctlFacts:
     running: dict[str, str | None] = {}
     later: dict[str, Later] = {}
     unreadable: list[str] = []
     drop_ins: list[DropIn | str] = []
-    for row in rows(answers, "sysctl"):
+    for row in rows({"sysctl": answer}, "sysctl"):
         match row:
             case ["running", key, *value] if value:
                 running[key] = _flat(_text("\t".join(value)))

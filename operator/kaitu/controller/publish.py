@@ -33,18 +33,25 @@ async def publish(
     current = app.store.get(record.key)
     if current is None or current.uid != record.uid or not app.may_write(record.key):
         return False
-    wanted = fitted(status) if diff(current.status, status) else status
-    try:
-        body = await write(app.api, current, wanted, attempts=attempts)
-    except ApiError as error:
-        log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
-        return False
-    if body is not None:
-        app.metrics.status_writes.inc()
-        app.wrote(body)
+    said = not diff(current.status, status)
+    if not said:
+        try:
+            said = await _written(app, current, fitted(status), attempts)
+        except ApiError as error:
+            log.warning("status of %s/%s not written: %s", record.namespace, record.name, error)
+            return False
     for event in events:
         await app.events.send(record.namespace, record.name, record.uid, event)
-    return body is not None or not diff(current.status, wanted)
+    return said
+
+
+async def _written(app: App, current: Record, wanted: Mapping[str, Any], attempts: int) -> bool:
+    body = await write(app.api, current, wanted, attempts=attempts)
+    if body is None:
+        return not diff(current.status, wanted)
+    app.metrics.status_writes.inc()
+    app.wrote(body)
+    return True
 
 
 async def announcement(app: App, record: Record, text: str) -> Problem | None:

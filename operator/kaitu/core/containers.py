@@ -3,11 +3,10 @@
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from posixpath import basename
 from typing import Any, Final
 
-from kaitu.core.aspect import Answer, Problem, rows
+from kaitu.core.aspect import Answer, Problem, remembered, rows
 from kaitu.core.errors import UnparsableError
 from kaitu.core.reasons import Reason
 from kaitu.core.text import one_line
@@ -96,7 +95,7 @@ class Engine:
         return tuple(c for c in self.containers if c.directory == directory or c.project in names)
 
 
-@lru_cache(maxsize=1)  # of one answer, which several aspects read
+@remembered
 def parse_docker(answer: Answer) -> Engine:
     """What ``probe_docker.sh`` printed; raises ``UnparsableError`` where it is not as it says."""
     match rows({"docker": answer}, "docker"):

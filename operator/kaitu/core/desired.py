@@ -59,6 +59,8 @@ class Desired:
     mode: Mode = Mode.ENFORCE
     refused: Mapping[str, KaituError] = field(default_factory=dict)
     requests: Requests = NOTHING_ASKED
+    resolved: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What more than one aspect needs of it, worked out once."""
 
     def value(self, reference: Reference) -> Secret:
         """The referenced value; raises the ``KaituError`` that names what is missing."""

@@ -16,6 +16,13 @@ BARE: Final = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
 
 def resolve(section: EnvSpec, desired: Desired) -> Mapping[str, Secret]:
     """Every variable with its value; the ``KaituError`` says which one cannot be had, and why."""
+    if "env" not in desired.resolved:
+        desired.resolved["env"] = _resolve(section, desired)
+    found: Mapping[str, Secret] = desired.resolved["env"]
+    return found
+
+
+def _resolve(section: EnvSpec, desired: Desired) -> Mapping[str, Secret]:
     protected = {name.lower() for name in desired.protected}
     for var in section.vars:
         if var.name.lower() in protected:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
-from kaitu.core.aspect import Answer, Answers, rows
+from kaitu.core.aspect import Answer, Answers, answered, remembered, rows
 from kaitu.core.errors import UnparsableError
 from kaitu.core.text import one_line, uncoded
 
@@ -42,10 +42,15 @@ class EnvFacts:
 
 def parse_env(answers: Answers) -> EnvFacts:
     """What ``probe_env.sh`` printed; raises ``UnparsableError`` where a line is not as it says."""
+    return _env(answered(answers, "env"))
+
+
+@remembered
+def _env(answer: Answer) -> EnvFacts:
     states: dict[str, str] = {}
     compose: list[str] = []
     once: dict[str, str] = {}
-    for row in rows(answers, "env"):
+    for row in rows({"env": answer}, "env"):
         match row:
             case ["file", ("absent" | "present" | "irregular") as kind]:
                 once["file"] = kind

@@ -66,19 +66,21 @@ FORMATS: Final = (
 )
 OPEN: Final = {name: one.pattern for one in FORMATS if one.open for name in one.names}
 """The variables whose values may be read off a node, and only where they have this form."""
+_REFUSED: Final = re.compile(REFUSED_NAMES)
+_RENDERABLE: Final = re.compile(RENDERABLE)
 _BY_NAME: Final = {name: known for known in FORMATS for name in known.names}
 
 
 def refused_name(name: str) -> bool:
     """Whether no spec may ever set this name, whatever the policy says."""
-    return re.fullmatch(REFUSED_NAMES, name) is not None
+    return _REFUSED.fullmatch(name) is not None
 
 
 def check_variable(name: str, value: str) -> str | None:
     """The rule that ``name=value`` breaks, or None. Call it for values of Secrets, too."""
     if refused_name(name):
         return "must not be set: K2_NODE_SECRET and COMPOSE_* are kept out of every .env"
-    if not re.fullmatch(RENDERABLE, value):
+    if not _RENDERABLE.fullmatch(value):
         return "must not hold a single quote, a backslash, a line break or NUL"
     known = _BY_NAME.get(name)
     if known and not re.fullmatch(known.pattern, value):

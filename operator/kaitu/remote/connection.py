@@ -49,6 +49,7 @@ Entered = tuple[Hop, ...]
 class Connection:
     """An authenticated connection; ``alive`` until something broke or it was ended.
 
+    ``fingerprint`` is the SHA256 one of the key that the node answered with.
     ``enter`` logs in once more. ``reused`` says that it was kept since an earlier visit and has
     shown no sign of life in this one: where it has died without our notice, a probe enters again.
     """
@@ -75,6 +76,8 @@ class Connection:
         self._ssh, self.address = node.ssh, node.address
         self._last_jump = jumps[-1] if jumps else None
         self.addresses = tuple(hop.address for hop in entered)
+        key = node.ssh.get_server_host_key()
+        self.fingerprint = str(key.get_fingerprint()) if key else ""
 
     @property
     def alive(self) -> bool:
@@ -84,12 +87,6 @@ class Connection:
     @property
     def busy(self) -> bool:
         return self._turn.locked()
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA256 fingerprint of the key that the node answered with."""
-        key = self._ssh.get_server_host_key()
-        return str(key.get_fingerprint()) if key else ""
 
     async def probe(self, data: Mapping[str, bytes]) -> dict[str, Answer]:
         """Ask for these fragments, each with its data, in one execution."""
