@@ -1,6 +1,7 @@
 """One command: bounded whatever the node sends, and every way not to end has its reason."""
 
 import asyncio
+from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from kaitu.core.aspect import Answer
 from kaitu.core.command import Command, Done
 from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Reason
+from kaitu.remote import connection
 from kaitu.remote.ssh import connect
 from remote.asks import CANARY, GUARD, failing, probe, write
 from remote.frames import sealed
+from remote.latency import Line, distant
 from remote.servers import Behave, Process, allow, honest, run, sshd, target, words
 
 
@@ -45,6 +48,39 @@ def test_the_data_arrive_whole_and_end() -> None:
 
     run(test())
     assert heard.endswith(CANARY * 100_000)
+
+
+def test_a_node_is_asked_for_a_sign_of_life_during_a_command_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between commands the kernel of both sides does it."""
+    monkeypatch.setattr(connection, "ASK_ALIVE", 0.05)
+    lines: list[Line] = []
+    asked: list[str] = []
+
+    async def slow(process: Process) -> None:
+        await process.stdin.read()
+        lines[0].flights.clear()
+        await asyncio.sleep(0.5)
+        asked.extend(lines[0].flights)
+        await honest(process)
+
+    async def test() -> None:
+        async with sshd(slow) as seen, distant("127.0.0.1", seen.port, 0) as line:
+            lines.append(line)
+            link = await connect(target(line.port), allow)
+            await probe(link)
+            assert {">", "<"} <= set(asked)
+            await asyncio.sleep(0.2)  # the last of the channel is under way
+            line.flights.clear()
+            await asyncio.sleep(0.3)
+            assert not line.flights
+            socket = link._ssh.get_extra_info("socket")
+            assert socket.getsockopt(SOL_SOCKET, SO_KEEPALIVE)
+            assert socket.getsockopt(IPPROTO_TCP, TCP_KEEPIDLE) == 15
+            link.close()
+
+    run(test())
 
 
 def test_every_question_has_a_nonce_of_its_own() -> None:

@@ -21,6 +21,12 @@ from kaitu.remote.observed import NOBODY, Observer
 GRACE: Final = 10.0
 """Seconds that a command may take longer than the limit that the node itself sets for it."""
 
+ASK_ALIVE: Final = 5
+"""Seconds of silence during a command until the node is asked whether it lives; three times.
+
+Between commands nobody asks: the kernel notices most of what dies, and the next visit the rest.
+"""
+
 _TOOL: Final = "dd|sha256sum|sh|sudo|timeout"
 _NO_TOOL: Final = re.compile(
     rf"\b(?:({_TOOL}): (?:command )?not found|(?:not found|Unknown command): ({_TOOL})\b"
@@ -147,6 +153,7 @@ class Connection:
         """Anything but a clean end costs the connection: its channel would leak."""
         script = CATALOGUE[command.script]
         work, clean = Exec(payload(command), script.most_bytes), False
+        self._ssh.set_keepalive(ASK_ALIVE)
         try:
             async with asyncio.timeout(script.seconds + GRACE):
                 outcome = await work.run(self._ssh, line)
@@ -155,6 +162,7 @@ class Connection:
             found = self._broken(error, command.script)
             raise (_unknown(command, found) if work.sent else found) from None
         finally:
+            self._ssh.set_keepalive(0)
             if not clean:
                 self.abort()
         return outcome

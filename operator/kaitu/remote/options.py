@@ -87,7 +87,7 @@ def _options(target: Target, pinned: list[asyncssh.SSHKey]) -> asyncssh.SSHClien
             "aes128-gcm@openssh.com",
             "chacha20-poly1305@openssh.com",
         ],
-        keepalive_interval=5,
+        keepalive_interval=0,  # see Connection
         keepalive_count_max=3,
         compression_algs=None,
         send_env=None,
