@@ -19,6 +19,7 @@ from kaitu.api.resolve import desired
 from kaitu.cluster.status import diff
 from kaitu.core.aspect import Answer, Problem
 from kaitu.core.command import CATALOGUE, Command, Done
+from kaitu.core.containers import parse_docker
 from kaitu.core.desired import Desired
 from kaitu.core.facts import parse_host
 from kaitu.core.reasons import Reason
