@@ -148,3 +148,29 @@ def test_while_something_is_owed_the_next_look_comes_soon(app, monkeypatch):
         asyncio.run(chores.sweep(app, asyncio.Event()))
 
     assert app.watched.owes(app.store)
+
+
+def test_a_list_is_compared_when_all_of_it_was_taken_in(app, monkeypatch):
+    """Each of its items sets the event: to list again for each would take minutes."""
+    looks: list[int] = []
+
+    async def names(*_: Any) -> dict[tuple[str, str], Named]:
+        looks.append(1)
+        return {KEY: Named("u1", "10")}
+
+    async def ask() -> tuple[int, int]:
+        relisted = asyncio.Event()
+        chore = asyncio.create_task(chores.sweep(app, relisted))
+        for _ in range(50):
+            relisted.set()
+            await asyncio.sleep(0)
+        meanwhile = len(looks)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        chore.cancel()
+        return meanwhile, len(looks)
+
+    monkeypatch.setattr(ToyApi, "list_names", names, raising=False)
+    monkeypatch.setattr(chores, "SETTLED", 0)
+
+    assert asyncio.run(ask()) == (0, 1)

@@ -23,6 +23,8 @@ SWEEP_EVERY = 120.0
 LOOK_AGAIN = 20.0
 """Seconds until the next look where the watch has not told of something yet."""
 PULSE = 1.0
+SETTLED = 5.0
+"""Seconds without an item of the watch's list after which that list has been taken in."""
 SLOW = 5.0
 """Seconds of a turn that make a node one of the slow ones, until it is quick again."""
 
@@ -99,14 +101,21 @@ async def sweep(app: App, relisted: asyncio.Event) -> None:
         try:
             owed = app.watched.owes(app.store)
             async with asyncio.timeout(LOOK_AGAIN if owed else SWEEP_EVERY):
-                await relisted.wait()
+                await _taken_in(relisted)
         except TimeoutError:
             pass
-        relisted.clear()
         try:
             await _sweep(app)
         except ApiError as error:
             log.warning("cannot list KaituNodes to find vanished ones: %s", error)
+
+
+async def _taken_in(relisted: asyncio.Event) -> None:
+    """Once for a whole list: each of its items sets the event."""
+    await relisted.wait()
+    while relisted.is_set():
+        relisted.clear()
+        await asyncio.sleep(SETTLED)
 
 
 async def _sweep(app: App) -> None:
