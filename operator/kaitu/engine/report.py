@@ -246,12 +246,24 @@ def _visited(subject: Subject, status: dict[str, Any], now: datetime) -> dict[st
     """The visit's time rides along with a change; alone it is written once in ten minutes."""
     last = subject.status.get("lastVisitTime")
     recent = last is not None and now - _parse(last) < HEARTBEAT
-    if recent and status == subject.status:  # what is there fits
-        return status
+    if recent and _settled(status) == _settled(subject.status):  # what is there fits
+        return dict(subject.status)
     status = fitted(status)
     if recent and status == subject.status:
         return status
     return {**status, "lastVisitTime": stamp(now)}
+
+
+def _settled(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """That a step was done lately, and no longer is the latest, is not worth a write."""
+    aspects = status.get("aspects", ())
+    if not any(one["reason"] == Reason.APPLIED for one in aspects):
+        return status
+    calm = {Reason.APPLIED: Reason.IN_SYNC.value}
+    return {
+        **status,
+        "aspects": [{**one, "reason": calm.get(one["reason"], one["reason"])} for one in aspects],
+    }
 
 
 def _parse(text: str) -> datetime:
