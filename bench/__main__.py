@@ -19,6 +19,7 @@ ROWS: dict[str, Callable[[Setting, Say], None]] = {
     "mind": within.mind,
     "together": within.together,
     "cold": within.cold,
+    "kept": within.kept,
     "node": within.on_the_node,
     "docker": within.docker,
     "visit": process.visit,

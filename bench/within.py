@@ -39,7 +39,7 @@ from lab.node import Node
 from lab.stack import stack
 
 ONE_WAY = 0.05  # seconds
-ROUNDS, IN_A_ROUND, COLD, BACK_TO_BACK = 7, 200, 20, 41
+ROUNDS, IN_A_ROUND, COLD, BACK_TO_BACK, KEPT, IDLE = 7, 200, 20, 41, 40, 15
 NONCE = "0" * 32
 
 
@@ -130,6 +130,24 @@ async def _cold(one: Wanted) -> tuple[list[float], list[float]]:
             await work()
             await asyncio.sleep(0)
             figures.append(time.process_time() - began)
+    return spent
+
+
+def kept(setting: Setting, say: Say) -> None:
+    """What connections cost that no visit uses."""
+    spent = asyncio.run(_kept(wanted(setting.node)))
+    figure = f"{60_000 * spent / IDLE / KEPT:.2f} ms"
+    say("operator CPU of an idle connection, per minute", figure, f"{KEPT} of them for {IDLE} s")
+
+
+async def _kept(one: Wanted) -> float:
+    connections = [await opened(one.target) for _ in range(KEPT)]
+    await asyncio.sleep(1)
+    began = time.process_time()
+    await asyncio.sleep(IDLE)
+    spent = time.process_time() - began
+    for connection in connections:
+        connection.close()
     return spent
 
 
