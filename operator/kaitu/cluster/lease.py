@@ -1,5 +1,6 @@
 """One Lease and one who wants it, told by what is seen to change, not by remote clocks."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class Leader:
         self._held: Lease | None = None
         self._sent: float | None = None
         self._seen: Seen | None = None
+        self._turn = asyncio.Lock()  # a renewal on its way must not undo a release, nor see a loss
         self.found: Lease | None = None
         self.lives = False
         self.lost = False
@@ -86,7 +88,8 @@ class Leader:
     async def renew(self) -> bool:
         """Renew now; False when that did not succeed; ``lost`` if somebody else leads."""
         try:
-            return await self._renew()
+            async with self._turn:
+                return await self._renew()
         except Missing:
             self._lose("the lease was deleted")
         except ApiError as error:
@@ -95,13 +98,14 @@ class Leader:
 
     async def release(self, about: About = _NOTHING) -> None:
         """Leave the lease without a holder, so that the next takes it at once."""
-        lease, self._held, self._sent = self._held, None, None
-        if lease is None or self.lost:
-            return
-        try:
-            await self._release(lease, about)
-        except ApiError as error:
-            log.warning("lease not released, others wait until it ends: %s", error)
+        async with self._turn:
+            lease, self._held, self._sent = self._held, None, None
+            if lease is None or self.lost:
+                return
+            try:
+                await self._release(lease, about)
+            except ApiError as error:
+                log.warning("lease not released, others wait until it ends: %s", error)
 
     async def _release(self, lease: Lease, about: About) -> None:
         try:

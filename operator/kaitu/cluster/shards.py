@@ -190,7 +190,7 @@ class Shards:
         if self.led:
             return self._check()
         self._say_who()
-        if self.count > 1 and not self._free:
+        if self.count > 1 and not self._free and self._in_force() == self.count:
             if self._waiting.leads:
                 await self._waiting.renew()
             elif await self._waiting.look():
