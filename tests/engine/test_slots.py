@@ -48,9 +48,11 @@ def test_the_last_slot_goes_to_one_of_two_processes():
     assert ours.take(("fleet", "a"))
     assert theirs.take(("fleet", "b"))
     ours.see_elsewhere(theirs.confirmed())
-    assert ours.confirm(("fleet", "a"))
+    assert ours.fits(("fleet", "a"))
+    ours.keep(("fleet", "a"))
     theirs.see_elsewhere(ours.confirmed())
-    assert not theirs.confirm(("fleet", "b"))
+    assert not theirs.fits(("fleet", "b"))
+    theirs.refuse(("fleet", "b"))
 
     assert theirs.holders("fleet") == ["a"]
     assert not theirs.take(("fleet", "b"))
@@ -63,10 +65,11 @@ def test_the_last_slot_goes_to_one_of_two_processes():
 def test_who_was_confirmed_stays_so_whatever_others_say():
     slots = Slots(lambda: 1)
     slots.take(("fleet", "a"))
-    assert slots.confirm(("fleet", "a"))
+    assert slots.fits(("fleet", "a"))
+    slots.keep(("fleet", "a"))
     slots.see_elsewhere({("fleet", "b")})
 
-    assert slots.confirm(("fleet", "a"))
+    assert slots.fits(("fleet", "a"))
     assert slots.has(("fleet", "a"))
 
 

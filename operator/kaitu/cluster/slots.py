@@ -5,6 +5,7 @@ A ConfigMap in the operator's namespace with one entry for each shard: the nodes
 others. A write replaces the state that was read: of two who take the last slot one is refused.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -25,12 +26,18 @@ class SharedSlots:
         self._api = api
         self._namespace = namespace
         self._all = f"/api/v1/namespaces/{namespace}/configmaps"
+        self._turn = asyncio.Lock()
 
     async def agree(self, answer: Callable[[Holders], Holders]) -> None:
         """Write what ``answer`` makes of what is there; it is asked again where that has changed.
 
+        One after the other: what is written must be known here before the next one is answered.
         Raises ``Conflict`` when others were faster each time.
         """
+        async with self._turn:
+            await self._agree(answer)
+
+    async def _agree(self, answer: Callable[[Holders], Holders]) -> None:
         for _ in range(ATTEMPTS):
             found = await self._found()
             there = _holders(found)

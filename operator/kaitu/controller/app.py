@@ -83,19 +83,17 @@ class App:
         """Whether this process still leads; a turn that was told so is let finish."""
         self.looking.pop(key, None)
         record = self.store.get(key)
-        return record is not None and self._leads(record) and self.shards.may_write()
+        here = record is not None and self.works_in(self.shards.of(record.uid))
+        return here and self.shards.may_write()
 
     def leads(self, record: Record) -> bool:
         """Whether the node is this process's to visit."""
-        return self._leads(record) and self.shards.of(record.uid) not in self.leaving
-
-    def _leads(self, record: Record) -> bool:
         shard = self.shards.of(record.uid)
-        return shard in self.writer.fences and self.shards.leads(shard)
+        return self.works_in(shard) and shard not in self.leaving
 
-    async def raise_fence(self, shard: int) -> None:
-        """A counter above all others, for what this process writes in this shard from now on."""
-        self.writer.fences[shard] = await self.installation.raise_fence()
+    def works_in(self, shard: int) -> bool:
+        """Whether what is written there is this process's to write, also while it is left."""
+        return shard in self.writer.fences and self.shards.leads(shard)
 
     def reference_changed(self, at: Object) -> None:
         """A Secret or ConfigMap is not as it was: its nodes look again."""
@@ -126,6 +124,10 @@ class App:
         """For how many seconds the watch has owed us something."""
         return self.watched.behind(self.store)
 
+    def _worked(self) -> int:
+        """One that was won and cannot be worked in yet is not led."""
+        return sum(map(self.works_in, tuple(self.writer.fences)))
+
     def figures(self) -> dict[str, float]:
         """What the metrics read at scrape time (see ``gauges.FIGURES``)."""
         return {
@@ -137,7 +139,7 @@ class App:
             "kaitu_fleet_frozen": float(self.guard.frozen),
             "kaitu_leader": float(self.shards.may_write()),
             "kaitu_shards": self.shards.count,
-            "kaitu_shards_led": len(self.shards.led) if self.shards.may_write() else 0,
+            "kaitu_shards_led": self._worked() if self.shards.may_write() else 0,
             "kaitu_loop_lag_seconds": self.lag,
             "kaitu_kube_watch_last_event_timestamp_seconds": self.watched.last_event,
             "kaitu_kube_watch_behind_seconds": self.behind(),

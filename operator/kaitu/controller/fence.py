@@ -24,6 +24,10 @@ async def look_again(app: App, record: Record) -> None:
     if not app.may_write(record.key) or not await app.shards.renew():
         return
     try:
-        await app.raise_fence(app.shards.of(record.uid))
+        fence = await app.installation.raise_fence()
     except ApiError as error:
         log.warning("cannot raise the fence: %s", error)
+        return
+    shard, fences = app.shards.of(record.uid), app.writer.fences
+    if shard in fences:  # else it went to another meanwhile
+        fences[shard] = max(fence, fences[shard])

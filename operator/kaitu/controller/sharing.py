@@ -5,7 +5,7 @@ With one shard, all of this is a counter that is raised once.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from kaitu.api.crd import path
@@ -13,7 +13,7 @@ from kaitu.cluster.api import ApiError, Missing
 from kaitu.cluster.shards import LOOK_EVERY
 from kaitu.cluster.slots import Holders
 from kaitu.controller.app import App
-from kaitu.controller.arrivals import arrive, leave
+from kaitu.controller.arrivals import arrive, forget, leave
 from kaitu.controller.store import Key, Record
 from kaitu.core.aspect import Problem
 from kaitu.core.reasons import Reason
@@ -27,24 +27,27 @@ HANDOVER: Final = 20.0
 
 async def confirm(app: App, record: Record) -> Problem | None:
     """Have the slot of this node confirmed by all who lead nodes beside it; what is against it."""
-    confirmed = False
+    key, fits = record.key, False
 
     def answer(there: Holders) -> Holders:
-        nonlocal confirmed
-        _see(app, there)
-        confirmed = app.slots.confirm(record.key)
-        return _ours(app, there)
+        nonlocal fits
+        fits = app.slots.fits(key)
+        return _ours(app, there, {key} if fits else set())
 
     try:
         await _agree(app, answer)
     except ApiError as error:
         return Problem(Reason.WAITING_FOR_API, f"who else is being changed is not known: {error}")
-    return None if confirmed else no_slot(Brake(record.key, app.slots))
+    if fits:
+        app.slots.keep(key)
+        return None
+    app.slots.refuse(key)
+    return no_slot(Brake(key, app.slots))
 
 
 async def look_around(app: App) -> None:
-    """Take what nobody leads, give away what is too much, share the brake; for ever."""
-    while True:
+    """Take what nobody leads, give away what is too much, share the brake; until the end."""
+    while not app.stopping:
         try:
             await _look_around(app)
         except ApiError as error:
@@ -68,7 +71,7 @@ async def take(app: App) -> None:
     for shard in app.shards.led - app.writer.fences.keys():
         for key in await _holders(app, shard):
             app.slots.keep(key)
-        await app.raise_fence(shard)
+        app.writer.fences[shard] = await app.installation.raise_fence()
         nodes = _of(app, shard)
         fence, count = app.writer.fences[shard], app.shards.count
         log.info("leading shard %d of %d, fence %d: %d nodes", shard, count, fence, len(nodes))
@@ -110,37 +113,50 @@ async def _hand_over(app: App, shard: int) -> None:
 
 
 async def _share(app: App) -> None:
-    """Tell others who holds a slot here, be told who does elsewhere; wake who has room now."""
-    freed: set[str] = set()
-
-    def answer(there: Holders) -> Holders:
-        freed.update(_see(app, there))
-        return _ours(app, there)
-
-    await _forget_unknown(app)
-    await _agree(app, answer)
-    for namespace in freed:
-        app.wake(namespace)
+    """Tell others who holds a slot here, be told who does elsewhere."""
+    await _forget_strangers(app)
+    await _agree(app, lambda there: _ours(app, there))
 
 
-async def _forget_unknown(app: App) -> None:
-    """A node that was deleted while nobody led it holds its slot for ever; one that the watch has
-    not told of yet keeps it.
+async def _forget_strangers(app: App) -> None:
+    """A node that was deleted while nobody led it, or is another's by now, would hold its slot for
+    ever; one that the watch has not told of yet keeps it.
     """
     for key in app.slots.confirmed():
-        if app.store.get(key) is None:
-            try:
-                await app.api.get(path(*key))
-            except Missing:
-                app.slots.forget(key)
+        record = app.store.get(key)
+        if record and not app.works_in(app.shards.of(record.uid)):
+            leave(app, record)
+        elif record is None and await _missing(app, key):
+            forget(app, key)
+
+
+async def _missing(app: App, key: Key) -> bool:
+    try:
+        await app.api.get(path(*key))
+    except Missing:
+        return app.store.get(key) is None
+    return False
 
 
 async def _agree(app: App, answer: Callable[[Holders], Holders]) -> None:
-    """Among one there is nothing to agree about."""
-    if app.shards.count > 1:
-        await app.shared.agree(answer)
-    else:
-        answer({})
+    """See who holds a slot elsewhere, and have ours written; wake who has room now. Among one
+    there is nothing to agree about.
+    """
+    freed: set[str] = set()
+
+    def seen(there: Holders) -> Holders:
+        freed.update(_see(app, there))
+        return answer(there)
+
+    try:
+        await (app.shared.agree(seen) if app.shards.count > 1 else _alone(seen))
+    finally:
+        for namespace in freed:
+            app.wake(namespace)
+
+
+async def _alone(answer: Callable[[Holders], Holders]) -> None:
+    answer({})
 
 
 def _see(app: App, there: Holders) -> set[str]:
@@ -149,10 +165,12 @@ def _see(app: App, there: Holders) -> set[str]:
     return app.slots.see_elsewhere(key for shard in others for key in there.get(shard, ()))
 
 
-def _ours(app: App, there: Holders) -> Holders:
-    """Everybody's entries, with those of the shards that this process leads as they are now."""
-    ours: dict[int, set[Key]] = {shard: set() for shard in app.writer.fences}
-    for key in app.slots.confirmed():
+def _ours(app: App, there: Holders, more: Collection[Key] = ()) -> Holders:
+    """Everybody's entries, with those of the shards that this process leads as they are now, and
+    ``more`` nodes of them.
+    """
+    ours: dict[int, set[Key]] = {n: set() for n in app.writer.fences if app.works_in(n)}
+    for key in app.slots.confirmed().union(more):
         for shard in ours:
             if _in_shard(app, key, shard, there):
                 ours[shard].add(key)

@@ -40,20 +40,22 @@ class Slots:
         return node[1] in self._taken[node[0]]
 
     def keep(self, node: Node) -> None:
-        """The node had a slot before this process started: it keeps it, whatever the limit."""
+        """Others know of the node's slot, or it had one before this process started: it keeps it,
+        whatever the limit.
+        """
         self._taken[node[0]].add(node[1])
         self._confirmed.add(node)
 
-    def confirm(self, node: Node) -> bool:
-        """Whether a slot that was taken is the node's, now that those of others are known; where
-        it is not, the node stands in line again.
+    def fits(self, node: Node) -> bool:
+        """Whether a slot that was taken can be the node's, now that those of others are known.
+        It is once they have been told: then ``keep``, else ``refuse``.
         """
-        if node not in self._confirmed and self._count(node[0]) > self.limit():
-            self.free(node)
-            self.wait(node)
-            return False
-        self._confirmed.add(node)
-        return True
+        return node in self._confirmed or self._count(*node) <= self.limit()
+
+    def refuse(self, node: Node) -> None:
+        """The slot that was taken is another's: the node stands in line again."""
+        self.free(node)
+        self.wait(node)
 
     def confirmed(self) -> frozenset[Node]:
         """Those of this process that others must count."""
@@ -66,8 +68,8 @@ class Slots:
             self._elsewhere.setdefault(namespace, set()).add(name)
         return {one for one, names in before.items() if names - self._elsewhere.get(one, set())}
 
-    def _count(self, namespace: str) -> int:
-        return len(self._taken[namespace] | self._elsewhere.get(namespace, set()))
+    def _count(self, namespace: str, *more: str) -> int:
+        return len(self._taken[namespace] | self._elsewhere.get(namespace, set()) | {*more})
 
     def wait(self, node: Node) -> None:
         """Stand in line, or keep the place one has there."""
