@@ -39,7 +39,7 @@ def rest(app: App, name: str, *reasons: Reason) -> None:
     visit: Any = SimpleNamespace(held=lambda _: None, outcomes=outcomes)
     record = app.store.get(("default", name))
     assert record is not None
-    turns._rest(app, record, visit, disrupting=False)
+    turns._rest(app, record, visit, disrupting=False, said=True)
 
 
 def test_a_node_at_rest_wakes_the_one_that_waits_longest_and_no_other():

@@ -10,10 +10,13 @@ from controller.toy import KEY, known, node, operator
 from kaitu.cluster.errors import Conflict, Missing, Unavailable
 from kaitu.cluster.slots import SharedSlots
 from kaitu.cluster.tenure import shard_of
-from kaitu.controller import sharing
+from kaitu.controller import chores, sharing
 from kaitu.controller.app import App
 from kaitu.controller.arrivals import seen
+from kaitu.controller.fence import look_again
+from kaitu.controller.prepare import identity
 from kaitu.core.reasons import Reason
+from kaitu.engine.queue import Priority
 
 OTHER = ("default", "theirs")
 
@@ -153,3 +156,46 @@ def test_a_shard_that_was_lost_is_not_written_for() -> None:
     asyncio.run(sharing._share(app))
 
     assert there.data == {MINE: "default/theirs"}
+
+
+def test_a_visit_that_outlives_a_handover_leaves_nothing_behind() -> None:
+    app, _ = one_of_two()
+
+    async def use() -> None:
+        app.queue.add(KEY, Priority.URGENT)
+        assert await app.queue.get() == KEY
+        app.slots.take(KEY)
+        app.writer.fences.clear()
+        await chores._serve(app, KEY)
+
+    asyncio.run(use())
+    assert not app.slots.taken
+    assert app.queue.depth == 0
+    assert identity(app, known(app)).counter == 0
+
+
+def test_a_shard_that_was_left_meanwhile_gets_no_counter_back() -> None:
+    app, _ = one_of_two()
+    installation: Any = app.installation
+
+    async def raised() -> int:
+        app.writer.fences.clear()
+        return 7
+
+    installation.raise_fence = raised
+    asyncio.run(look_again(app, known(app)))
+    assert app.writer.fences == {}
+
+
+def test_who_may_have_been_disrupted_is_visited_at_once_after_a_restart() -> None:
+    """It was killed after the slot was written, and before its status said so."""
+    settled = node()
+    settled["status"] = {"observedGeneration": 1}
+    app, _ = one_of_two(**{MINE: "default/n1"})
+    app.store.drop(KEY)
+    app.writer.fences.clear()
+    asyncio.run(sharing.take(app))
+
+    seen(app, None, settled)
+
+    assert app.queue.depth == 1

@@ -138,7 +138,22 @@ def test_a_slot_is_kept_by_what_is_seen_on_the_node(disturbed, unsettled, ours, 
     )
 
     disrupting = keeps_slot(app.slots, KEY, visit, ours=ours)
-    turns._rest(app, known(app), visit, disrupting=disrupting)
+    turns._rest(app, known(app), visit, disrupting=disrupting, said=False)
 
     assert disrupting is keeps
+    assert app.slots.has(KEY) is keeps
+
+
+@pytest.mark.parametrize(
+    ("shards", "said", "keeps"), [(1, False, False), (2, True, False), (2, False, True)]
+)
+def test_a_node_keeps_its_slot_until_other_processes_can_know_what_is_held(shards, said, keeps):
+    app, _ = operator(node())
+    count: Any = app.shards
+    count.count = shards
+    app.slots.take(KEY)
+    visit: Any = SimpleNamespace(held=lambda _: "r1", outcomes={})
+
+    turns._rest(app, known(app), visit, disrupting=False, said=said)
+
     assert app.slots.has(KEY) is keeps

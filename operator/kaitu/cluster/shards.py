@@ -36,6 +36,14 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 2.0
 RETRY: Final = 1.0
+_SECOND: Final = (
+    "two operators share one Lease, and only one works; give this one a --lease-namespace of its "
+    "own, or end it"
+)
+_APART: Final = (
+    "each leads shards, so that nobody visits the nodes that only the other watches; start all "
+    "with the same namespaces"
+)
 
 
 class Shards:
@@ -187,9 +195,9 @@ class Shards:
 
     async def _stand_by(self) -> None:
         """Say who leads, and, among several shards, that this process waits for one."""
+        self._say_who()
         if self.led:
             return self._check()
-        self._say_who()
         if self.count > 1 and not self._free and self._in_force() == self.count:
             if self._waiting.leads:
                 await self._waiting.renew()
@@ -214,15 +222,15 @@ class Shards:
         if not holder or holder == self._said:
             return
         self._said = holder
-        log.info(
-            "standing by: %s holds the Lease %s in namespace %s", holder, NAME, self._namespace
-        )
+        if not self.led:
+            log.info(
+                "standing by: %s holds the Lease %s in namespace %s", holder, NAME, self._namespace
+            )
         told = lease["metadata"].get("annotations") or {}
         other, mine = told.get(WATCHES), self._about.get(WATCHES)
         if other and mine and other != mine:
             log.warning(
-                "%s watches %s, this process would watch %s: two operators share one Lease, and "
-                "only one works; give this one a --lease-namespace of its own, or end it",
+                f"%s watches %s, this process would watch %s: {_APART if self.led else _SECOND}",
                 holder,
                 other,
                 mine,

@@ -36,7 +36,8 @@ def seen(app: App, kind: str | None, body: Mapping[str, Any]) -> None:
         return None
     if known is None or known.uid != record.uid:
         _first_sight(app, record)
-    _due(app, record, kind is None, Priority.URGENT if known else Priority.REFERENCE)
+    spreads = kind is None and not app.slots.has(key)
+    _due(app, record, spreads, Priority.URGENT if known else Priority.REFERENCE)
     return None
 
 

@@ -8,7 +8,7 @@ from kaitu.api.crd import path
 from kaitu.cluster.api import ApiError
 from kaitu.controller import logs
 from kaitu.controller.app import App
-from kaitu.controller.arrivals import forget, gone
+from kaitu.controller.arrivals import forget, gone, leave
 from kaitu.controller.publish import publish
 from kaitu.controller.reconcile import UNSAID, reconcile
 from kaitu.controller.store import Key, Record
@@ -48,9 +48,17 @@ async def _serve(app: App, key: Key) -> None:
     finally:
         app.looking.pop(key, None)
         app.pool.rest(key)
-        if app.store.get(key) is None:  # it went meanwhile; what the visit took goes, too
-            forget(app, key)
+        _gone_meanwhile(app, key)
         app.queue.done(key)
+
+
+def _gone_meanwhile(app: App, key: Key) -> None:
+    """Deleted, or led by another by now: what the visit took goes, too."""
+    record = app.store.get(key)
+    if record is None:
+        forget(app, key)
+    elif not app.works_in(app.shards.of(record.uid)):
+        leave(app, record)
 
 
 async def _turn(app: App, key: Key) -> float | None:

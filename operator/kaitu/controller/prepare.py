@@ -129,7 +129,7 @@ async def session(app: App, record: Record, target: Target, pace: Pace) -> Conne
 
 def identity(app: App, record: Record) -> Identity:
     writer = app.writer
-    fence = writer.fences[app.shards.of(record.uid)]
+    fence = writer.fences.get(app.shards.of(record.uid), 0)  # 0: it went to another meanwhile
     return Identity(writer.installation, record.namespace, record.name, fence, writer.process)
 
 

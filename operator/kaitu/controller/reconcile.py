@@ -190,7 +190,7 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     if fenced(result):
         await look_again(app, record)
     _count(app, record, subject, result, findings[Condition.READY])
-    _rest(app, record, result, disrupting=disrupting)
+    _rest(app, record, result, disrupting=disrupting, said=said)
     delay = _delay(app, record, prepared.pace, result)
     return _next(app, record, prepared.pace, delay, said=said)
 
@@ -211,10 +211,15 @@ def _ended(app: App, subject: Subject, reason: str, *, worked: bool = False) -> 
     logs.visited(log, reason, news=worked or before.get(Condition.READY) != reason)
 
 
-def _rest(app: App, record: Record, result: Visit, *, disrupting: bool) -> None:
-    """A node at rest gives its slot back, and its place in line where it no longer waits."""
-    app.slots.hold(record.key, result.held(record.status.get("revision", {}).get("held")))
-    freed = not disrupting and app.slots.free(record.key)
+def _rest(app: App, record: Record, result: Visit, *, disrupting: bool, said: bool) -> None:
+    """A node at rest gives its slot back, and its place in line where it no longer waits. Other
+    processes know by its status alone what is held on it: until they were told, it keeps its slot.
+    """
+    before = record.status.get("revision", {}).get("held")
+    held = result.held(before)
+    app.slots.hold(record.key, held)
+    told = said or held in (None, before) or app.shards.count == 1
+    freed = told and not disrupting and app.slots.free(record.key)
     waits = any(one.reason is Reason.WAITING_FOR_SLOT for one in result.outcomes.values())
     left = not waits and app.slots.leave(record.key)
     if freed or left:

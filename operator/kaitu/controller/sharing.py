@@ -56,8 +56,9 @@ async def look_around(app: App) -> None:
 
 
 async def _look_around(app: App) -> None:
-    await app.shards.seek()
-    await take(app)
+    while await app.shards.seek() is not None:
+        await take(app)
+    await take(app)  # what was won before, and could not be worked in yet
     surplus = await app.shards.surplus()
     if surplus is not None:
         await _hand_over(app, surplus)

@@ -43,17 +43,27 @@ async def leases(session: Session) -> tuple[list[Held], bool]:
 
 
 async def others(session: Session, first: Held) -> dict[int, Held | None]:
-    """Who leads the other shards of this fleet, by their Leases; None where there is none, or
-    none that may be read.
+    """Who leads the other shards of this fleet, by their Leases; None where there is none. Those
+    that may not be read are left out.
     """
-    found = {n: await _lease(session, first.namespace, n) for n in range(1, first.shards)}
-    return {n: held(body) if body else None for n, body in found.items()}
+    found: dict[int, Held | None] = {}
+    for shard in range(1, first.shards):
+        try:
+            found[shard] = held(await session.api.get(_path(first.namespace, shard)))
+        except Missing:
+            found[shard] = None
+        except Forbidden:
+            continue
+    return found
 
 
-async def _lease(session: Session, namespace: str, shard: int = 0) -> dict[str, Any] | None:
-    path = f"{_LEASES}/namespaces/{namespace}/leases/{lease_of(shard)}"
+def _path(namespace: str, shard: int) -> str:
+    return f"{_LEASES}/namespaces/{namespace}/leases/{lease_of(shard)}"
+
+
+async def _lease(session: Session, namespace: str) -> dict[str, Any] | None:
     try:
-        return await session.api.get(path)
+        return await session.api.get(_path(namespace, 0))
     except (Missing, Forbidden):
         return None
 
