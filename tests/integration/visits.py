@@ -49,12 +49,15 @@ class Visitor:
 
         return until(rested, seconds, f"rest of {self.node.name}", pause=0.7)
 
-    async def _visit(self, sections: dict[str, Any]) -> Visit:
+    @property
+    def target(self) -> Target:
         node = self.node
         key = Secret(node.keys.private)
-        target = Target(node.address, node.port, self.user, key, (node.host_key,))
-        connection = await connect(target, lambda _: None)
-        wanted = desired(node, sections, self.requests)
+        return Target(node.address, node.port, self.user, key, (node.host_key,))
+
+    async def _visit(self, sections: dict[str, Any]) -> Visit:
+        connection = await connect(self.target, lambda _: None)
+        wanted = desired(self.node, sections, self.requests)
         try:
             found = await visit(
                 manage(ASPECTS.values(), wanted),

@@ -63,10 +63,17 @@ echo "$1" >>{root}/calls
 case $* in
 'version '*) cat {root}/version ;;
 'compose version '*) echo 2.26.1 ;;
+'ps '*) cat {root}/containers ;;
+'inspect '*)
+    shift 5
+    for id in "$@"; do printf '{{"id":"%s"}}\\n' "$id"; done
+    ;;
 esac
 """
+    (root / "containers").touch()
     (root / "version").write_text("26.1.5\n")
-    ready = toolbox(node, env='exec REAL "$@"', sh='exec REAL "$@"', docker=docker)
+    tools = dict.fromkeys(("env", "sh", "sort"), 'exec REAL "$@"')
+    ready = toolbox(node, **tools, docker=docker)
     return replace(ready, environ={**ready.environ, "KAITU_ROOT": str(root)})
 
 
@@ -140,3 +147,52 @@ def test_of_a_daemon_that_leaves_no_trace_it_is_asked_each_time(dash: Node) -> N
     (node.root / "machine/run/docker.pid").unlink()
 
     assert parse_docker(asked(node)).known == b""
+
+
+def containers(node: Node, *ids: str, elsewhere: bool = False) -> None:
+    """What the daemon has, newest first; its own directory may be another one."""
+    root = node.root / "machine"
+    (root / "containers").write_text("".join(f"{one}\n" for one in ids))
+    for one in () if elsewhere else ids:
+        (root / "var/lib/docker/containers" / one).mkdir(parents=True, exist_ok=True)
+
+
+def said(node: Node, known: bytes = b"") -> tuple[bytes, list[str]]:
+    """What the next question tells, and the containers."""
+    (_, _, version, compose, mark), *found = (
+        line.split("\t") for line in asked(node, known).out.decode().splitlines()
+    )
+    return f"{mark} {version} {compose}\n".encode(), [json.loads(one)["id"] for (one,) in found]
+
+
+def test_the_directory_of_the_daemon_tells_of_its_containers(bare: Node) -> None:
+    node = machine(bare)
+    containers(node, "bb", "aa")
+    known, _ = said(node)
+    calls(node)
+
+    assert said(node, known) == (known, ["aa", "bb"])
+    containers(node, "cc", "bb", "aa")
+    assert said(node, known) == (known, ["aa", "bb", "cc"])
+    assert calls(node) == ["inspect", "inspect"]
+
+
+def test_a_directory_is_nothing_where_the_daemon_told_of_others(dash: Node) -> None:
+    node = machine(dash)
+    containers(node, "aa")
+    containers(node, "bb", "aa", elsewhere=True)
+    known, _ = said(node)
+    calls(node)
+
+    assert said(node, known) == (known, ["bb", "aa"])
+    assert calls(node) == ["ps", "inspect"]
+
+
+def test_of_no_containers_the_daemon_is_asked(dash: Node) -> None:
+    node = machine(dash)
+    containers(node, "aa")
+    known, _ = said(node)
+    (node.root / "machine/var/lib/docker/containers/aa").rmdir()
+    containers(node, "bb", elsewhere=True)
+
+    assert said(node, known)[1] == ["bb"]

@@ -63,6 +63,7 @@ class Engine:
     """Docker on one node. ``state`` is one of ``STATES``; versions are empty when not known.
 
     ``mark`` stands for the files of command, plugin and daemon: while it is the same, so are they.
+    The containers are in the order of their names, which is the same whoever lists them.
     """
 
     state: str
@@ -102,7 +103,8 @@ def parse_docker(answer: Answer) -> Engine:
         case [["engine", state, version, compose, *mark], *found] if (
             state in STATES and not mark[1:]
         ):
-            containers = tuple(_container("\t".join(line)) for line in found)
+            seen = (_container("\t".join(line)) for line in found)
+            containers = tuple(sorted(seen, key=lambda one: one.name))
             if containers and state != "ok":
                 raise UnparsableError(f"docker is {state} and yet has containers")
             return Engine(state, _known(version), _known(compose), containers, *mark)

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Fragment docker: the daemon, and every container in one look. Data: the deployment directory, then
-# what was said last: MARK VERSION COMPOSE. Needs docker.sh.
+# what was said last: MARK VERSION COMPOSE, where MARK ends with `listed` if the daemon's directory lists
+# the containers. Needs docker.sh.
 #
 # First line: engine missing|down|hung|ok VERSION COMPOSE [MARK], `-` for what is not known; then, if ok, one
 # JSON object per container, at most 200, those of the deployment before all others. Nothing of a container's environment is ever asked for.
@@ -12,7 +13,8 @@ probe_docker() {
         return
     fi
     mark=$(docker_mark) || mark=''
-    if [ -n "$mark" ] && [ "$known" = "$mark" ] && containers=$(docker_containers); then
+    if [ -n "$mark" ] && [ "${known%,listed}" = "$mark" ] && containers=$(docker_containers "$known"); then
+        mark=$known
         docker_told
         return
     fi
@@ -32,6 +34,7 @@ probe_docker() {
         return
     }
     version=$(docker_word "$version") plugin=$(docker_word "${plugin#v}")
+    [ -z "$mark" ] || ! docker_proven || mark=$mark,listed
     docker_told
 }
 
@@ -64,6 +67,20 @@ docker_mark() {
     printf %s "$pid" && printf ,%s $(stat -L -c '%d.%i.%s.%Z' "$@")
 }
 
+docker_listed() { # the ids of all containers, where this is the directory of the daemon that answers
+    for place in "${KAITU_ROOT:-}"/var/lib/docker/containers/*/; do
+        place=${place%/}
+        echo "${place##*/}"
+    done
+}
+
+# Whether that it is: the names in it are those that the daemon has just told of. For this run of the daemon it
+# stays so. Of none nothing is proven.
+docker_proven() {
+    told=$(printf '%s\n' "$containers" | awk -F '"' '{ print $4 }' | sort)
+    [ -n "$told" ] && [ "$told" = "$(docker_listed)" ]
+}
+
 docker_unit() { # a daemon that answers with something else is down if its unit says so
     case $(timeout -k 2 5 systemctl is-active docker.service) in
     inactive | failed | deactivating) echo down ;;
@@ -83,8 +100,12 @@ docker_ours() { # the containers of the deployment: made from its directory, or 
 
 # A container that goes away in between is no error: whoever is still there afterwards must have been
 # told of. Fails while the daemon starts or stops.
-docker_containers() {
-    ids=$(docker_do 10 ps -aq --no-trunc) || return 1
+docker_containers() { # docker_containers [MARK]
+    case ${1:-} in
+    *,listed) ids=$(docker_listed) ;;
+    *) ids='*' ;;
+    esac
+    [ "$ids" != '*' ] || ids=$(docker_do 10 ps -aq --no-trunc) || return 1
     [ "$(printf '%s\n' "$ids" | wc -l)" -le 200 ] || ids=$(docker_ours && printf '%s\n' "$ids") || return 1
     # shellcheck disable=SC2046 # ids are words
     set -- $(printf '%s\n' "$ids" | awk '!known[$0]++' | head -n 200)
