@@ -108,6 +108,25 @@ def test_a_variable_restarts_only_the_service_that_uses_it(visitor: Visitor, nod
     assert "K2OC_PORT=10002\n" in node.read(f"{FOLDER}/.env")
 
 
+def test_a_service_that_went_with_its_image_is_pulled_and_started(
+    visitor: Visitor, node: Node
+) -> None:
+    before = started(node)
+    image = node.run("docker inspect -f '{{.Config.Image}}' k2-oc").strip()
+    node.run(f"docker rm -f k2-oc && docker rmi -f {image}")
+
+    gone = visitor.settle(compose=release("v1"), env=ENV)
+    assert image in refused(gone, Reason.PULL_FAILED)
+    # the pull of the release is long ago, and the pause is over
+    node.run(f"cd {STATE}/job && touch -d '1 hour ago' result.pull")
+    node.run(f"cd {STATE}/job && touch -d '1 minute ago' result.repair")
+    found = visitor.settle(compose=release("v1"), env=ENV)
+
+    assert_in_order(found)
+    assert set(started(node)) == STACK
+    assert changed(node, before) == {"k2-oc"}
+
+
 def test_a_release_moves_all(visitor: Visitor, node: Node) -> None:
     before = started(node)
 

@@ -80,12 +80,13 @@ def start(
     sha: str = "",
     key: str = "key",
     jitter: int = 0,
+    retry: str = "-",
 ) -> str:
     """What the start answers; the node is as a claim and a person have left it."""
     (node.state / "mac.key").write_text("0" * 64 + "\n")
     (node.app / ".env").write_bytes(env)
     words = (kind, key, "v1", str(node.app), sha or digest(FILE), str(len(FILE)))
-    numbers = (str(len(lines)), "1", str(jitter), "1", "restore", "-", "0", "-")
+    numbers = (str(len(lines)), "1", str(jitter), "1", "restore", retry, "0", "-")
     command = Command("start_job", (*words, *numbers, "k2-sidecar", "--", "--"), FILE + lines)
     return equipped(node).code(command, text=text)
 

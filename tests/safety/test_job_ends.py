@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from kaitu.core.text import digest
-from safety.test_job_calls import DOCKER, REAL, SECRET, Ran, job
+from safety.test_job_calls import DOCKER, FILE, REAL, SECRET, Ran, job
 from scripts.run import Node, toolbox
 
 OLD = b"services: {k2-sidecar: {image: img0}}\n"
@@ -106,3 +108,40 @@ def test_a_restore_of_what_somebody_cleared_away_is_not_begun_for_ever(dash: Nod
     assert job(dash, "restore").result[2] == "OK"
 
     assert (dash.state / "held").read_text() == "key seal EGATE k2v5 failed key\n"
+
+
+def test_a_repair_without_the_image_says_so_and_starts_nothing(dash: Node) -> None:
+    (dash.root / "no-image").touch()
+
+    ran = job(dash, "repair")
+
+    assert ran.result[2:4] == ["ENOTPULLED", "img1"]
+    assert not ran.ups
+
+
+@pytest.mark.parametrize(("retry", "left"), [("key", False), ("another", True)])
+def test_a_try_that_a_person_asked_for_is_not_lost_with_its_job(
+    dash: Node, retry: str, left: bool
+) -> None:
+    held = dash.state / "held"
+    held.write_text("key seal EGATE k2v5 restored key\n")
+    docker = f"case $* in version) exit 1 ;; esac{DOCKER.replace('ROOT', str(dash.root))}"
+
+    ran = job(toolbox(dash, **REAL, docker=docker, sleep="exec REAL 0.1"), "up", retry=retry)
+
+    assert ran.result[2] == "EDOCKER"
+    assert held.exists() is left, "what is held is not tried again"
+
+
+@pytest.mark.parametrize(("mode", "then"), [(0o600, 0o600), (0o640, 0o640), (0o664, 0o644)])
+def test_a_compose_file_that_is_closed_to_others_stays_so(
+    dash: Node, mode: int, then: int
+) -> None:
+    file = dash.app / "docker-compose.yml"
+    file.write_bytes(OLD)
+    file.chmod(mode)
+
+    assert job(dash, "up").result[2] == "OK"
+
+    assert file.read_bytes() == FILE
+    assert file.stat().st_mode & 0o7777 == then

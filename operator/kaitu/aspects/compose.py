@@ -156,7 +156,7 @@ def _kinds(want: ComposeWant, facts: ComposeFacts, env: EnvFacts) -> tuple[str, 
     if moves.differs(want, facts, env):
         return ("up", "pull")
     if moves.down(want, facts):
-        return ("repair",)
+        return ("repair", "pull")
     newer = facts.releases.moved is not None or moves.refresh_due(want, facts)
     return ("up", "pull") if newer else ("record",)
 

@@ -134,11 +134,24 @@ def remember(want: ComposeWant, facts: ComposeFacts) -> Plan:
 
 
 def repair(want: ComposeWant, facts: ComposeFacts) -> Plan:
-    names = down(want, facts)
-    if not names or jobs.resting(facts.releases.result("repair", want.key)):
+    names, known = down(want, facts), facts.releases
+    if not names or jobs.resting(known.result("repair", want.key)):
         return ()
     item, command = one_line(", ".join(names), MOST_SHOWN), job(want, "repair", names)
+    if _pruned(want, facts):
+        if jobs.resting(known.result("pull", want.key)):
+            return ()
+        text = f"pull the images of release {want.version} for {item}"
+        return (Step(text, job(want, "pull"), item=item, kind="stopped"),)
     return (Step(f"start {item}", command, Disrupts.SERVICES, item=item, kind="stopped"),)
+
+
+def _pruned(want: ComposeWant, facts: ComposeFacts) -> bool:
+    """The last repair found that an image has gone from the node, and it was not pulled since."""
+    last, pulled = (facts.releases.result(kind, want.key) for kind in ("repair", "pull"))
+    if last is None or last.code != "ENOTPULLED":
+        return False
+    return not (pulled and jobs.good(pulled) and pulled.age <= last.age)
 
 
 def down(want: ComposeWant, facts: ComposeFacts) -> tuple[str, ...]:

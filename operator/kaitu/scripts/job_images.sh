@@ -77,6 +77,12 @@ here() { # lines REFERENCE ID of what the staged files ask for, as far as it is 
     done | with_ids | awk '{ print $2 ($3 == "-" ? "" : " " $3) }' | sort -u
 }
 
+images_kept() { # of what a repair starts: somebody's prune takes the image of what is gone
+    missing=$(wanted=$(printf '%s\n' "$wanted" | awk -v names=" $gate $named " 'index(names, " " $1 " ")')
+        here | awk 'NF == 1 { print; exit }')
+    [ -z "$missing" ] || { docker_answers; finish ENOTPULLED "$missing"; }
+}
+
 # When the release that runs has newer images, that is a change with a name of its own: if it fails, it is
 # this that is held, not the release.
 note_moved() {

@@ -118,7 +118,12 @@ write_compose() { # write_compose FILE
     sum=$(digest "$1") || finish EREAD docker-compose.yml
     look docker-compose.yml
     [ "$current" != "$sum" ] || return 0
-    begin 644
+    rights=$(stat -c %a ./docker-compose.yml)
+    case $rights in
+    [46][04]0) ;; # whoever closed it to others knows why
+    *) rights=644 ;;
+    esac
+    begin "$rights"
     complaint=$(cat "$1" 2>&1 >"$draft") || refuse "$complaint"
     flush_file "$draft"
     publish docker-compose.yml "$sum"

@@ -90,6 +90,7 @@ go_up() {
 
 job_repair() { # only what is gone or stopped, the gate first; whatever else runs is left alone
     prepare
+    images_kept
     phase up
     # shellcheck disable=SC2086
     [ -z "$gate" ] ||
@@ -171,6 +172,8 @@ if [ "$kind" = deploy ]; then # a pull, unless it goes on
 fi
 phase start || finish EWRITE state
 begun || finish EWRITE "result.$kind"
+# The release that is tried once more is due like any other from here on, also when this job dies at once.
+if [ "$kind" = up ] && [ "$retry" != - ] && [ "$(held_key)" = "$retry" ]; then rm -f "$KAITU_STATE/held"; fi
 # shellcheck disable=SC2086 # words have no blanks
 setsid timeout -k 10 $((5400 + jitter + gate_seconds * 5)) sh "$job/script" job \
     "$installation" "$object" "$counter" "$process" $words </dev/null >/dev/null 2>&1 9>&- &
