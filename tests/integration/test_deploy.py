@@ -1,17 +1,14 @@
 """Releases on a real node: the engine's visits, the node's Docker and compose, a real registry."""
 
-import asyncio
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from integration.visits import Visitor, changed, compose, release, started, variables
-from kaitu.core.containers import Engine, parse_docker
 from kaitu.core.outcome import State
 from kaitu.core.reasons import Reason
 from kaitu.engine.visit import Visit
-from kaitu.remote.ssh import connect
 from lab.faults import fault
 from lab.fleet import SECRET_LINE, provision
 from lab.node import Node
@@ -73,31 +70,6 @@ def test_a_node_in_order_is_left_alone(visitor: Visitor, node: Node) -> None:
     assert changed(node, before) == set()
 
 
-def test_what_is_told_again_hides_nothing_of_the_engine(visitor: Visitor, node: Node) -> None:
-    """One connection, which knows the versions and where the list of the containers lies."""
-    image = node.run("docker inspect -f '{{.Image}}' k2-oc").strip()
-    changes = ("true", "true", f"docker create --name passing {image}", "docker rm passing")
-
-    async def seen() -> list[Engine]:
-        link, told = await connect(visitor.target, lambda _: None), [Engine("hung")]
-        for change in (*changes, "systemctl restart docker"):
-            node.run(change)
-            asked = f"{FOLDER}\n".encode() + told[-1].known
-            told.append(parse_docker((await link.probe({"docker": asked}))["docker"]))
-        link.close()
-        return told
-
-    _, first, again, more, less, after = asyncio.run(seen())
-
-    assert first.mark.endswith(",listed")
-    assert first == again == less
-    assert {one.name for one in more.containers} - {one.name for one in less.containers} == {
-        "passing"
-    }
-    assert (more.mark, after.state, after.version) == (first.mark, "ok", first.version)
-    assert after.mark != first.mark
-
-
 def test_a_variable_restarts_only_the_service_that_uses_it(visitor: Visitor, node: Node) -> None:
     before = started(node)
 
@@ -106,25 +78,6 @@ def test_a_variable_restarts_only_the_service_that_uses_it(visitor: Visitor, nod
     assert_in_order(found)
     assert changed(node, before) == {"k2-oc"}
     assert "K2OC_PORT=10002\n" in node.read(f"{FOLDER}/.env")
-
-
-def test_a_service_that_went_with_its_image_is_pulled_and_started(
-    visitor: Visitor, node: Node
-) -> None:
-    before = started(node)
-    image = node.run("docker inspect -f '{{.Config.Image}}' k2-oc").strip()
-    node.run(f"docker rm -f k2-oc && docker rmi -f {image}")
-
-    gone = visitor.settle(compose=release("v1"), env=ENV)
-    assert image in refused(gone, Reason.PULL_FAILED)
-    # the pull of the release is long ago, and the pause is over
-    node.run(f"cd {STATE}/job && touch -d '1 hour ago' result.pull")
-    node.run(f"cd {STATE}/job && touch -d '1 minute ago' result.repair")
-    found = visitor.settle(compose=release("v1"), env=ENV)
-
-    assert_in_order(found)
-    assert set(started(node)) == STACK
-    assert changed(node, before) == {"k2-oc"}
 
 
 def test_a_release_moves_all(visitor: Visitor, node: Node) -> None:

@@ -29,6 +29,7 @@ LONG = {
     "test_faults_release.py": 110,
     "test_faults_kill.py": 110,
     "test_deploy_more.py": 100,
+    "test_docker_seen.py": 60,
     "test_canary.py": 90,
     "test_chart_rights.py": 90,
     "test_chart_install.py": 60,
