@@ -54,7 +54,7 @@ demo: setup ## the main job, live, on a real API server and a real node
 pictures: setup ## docs/pictures/*.svg, taken from real terminals over real nodes
 	@$(PY) -m lab.pictures
 
-bench: setup ## what visits, edits, releases and 200 nodes cost, beside other tools (ROWS="trips visit ..."; 12 minutes)
+bench: setup ## what visits, edits, releases and 10,000 nodes cost, beside other tools (ROWS="trips visit ..."; half an hour)
 	@$(PY) -m bench $(ROWS)
 
 crds: setup ## write what follows from the models: crds/, its copies, docs/reference.md, docs/reference/, runbooks/reasons.md

@@ -22,6 +22,7 @@ from kaitu.core.errors import KaituError
 from kaitu.core.reasons import Condition, Reason, Verdict
 from kaitu.core.transport import Transport
 from kaitu.engine import drift, report, schedule, verdicts
+from kaitu.engine.memory import figures
 from kaitu.engine.report import Subject
 from kaitu.engine.rest import keeps_slot
 from kaitu.engine.schedule import Pace, pace_of
@@ -176,7 +177,7 @@ async def _finished(app: App, record: Record, prepared: Prepared, result: Visit)
     memory.trusted()
     memory.contact = time.time()
     observer.saw(app, record.key)
-    memory.host = result.sight.host
+    memory.host = figures(result.sight.host)
     owner = (app.writer.installation, f"{record.namespace}/{record.name}")
     ours = result.sight.host.owner == owner
     there = app.store.get(record.key) is not None
