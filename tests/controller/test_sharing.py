@@ -199,3 +199,30 @@ def test_who_may_have_been_disrupted_is_visited_at_once_after_a_restart() -> Non
     seen(app, None, settled)
 
     assert app.queue.depth == 1
+
+
+def test_a_shard_is_left_with_its_slots_told_and_none_kept_here() -> None:
+    app, there = one_of_two()
+    shards: Any = app.shards
+    left: list[int] = []
+
+    async def give_up(shard: int) -> None:
+        left.append(shard)
+        shards.led = set()
+
+    shards.give_up = give_up
+    app.slots.keep(KEY)
+
+    async def use() -> None:
+        turn = app.looking[KEY] = asyncio.create_task(asyncio.sleep(60))
+        await sharing._hand_over(app, int(MINE))
+        await asyncio.wait([turn])
+        assert turn.cancelled()
+        await sharing._share(app)
+
+    asyncio.run(use())
+    assert left == [int(MINE)]
+    assert not app.leaving
+    assert not app.slots.taken
+    assert there.data == {MINE: "default/n1"}
+    assert not app.slots.take(OTHER)
