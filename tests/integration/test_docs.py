@@ -29,6 +29,7 @@ FOLLOWED = {
     "how-to/rebuild-cluster.md": "test_howto.py",
     "how-to/remove-node.md": "test_howto.py",
     "how-to/rotate-ssh-key.md": "test_howto.py",
+    "how-to/scale.md": "test_howto.py",
     "how-to/upgrade.md": "test_howto.py",
     "tutorials/first-own-vps.md": "test_docs.py",
     "tutorials/first-ten-minutes.md": "test_docs.py",

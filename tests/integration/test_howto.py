@@ -1,5 +1,6 @@
 """What the how-tos tell people to type is typed here, over one node that is in order."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,12 +134,27 @@ def test_a_new_cluster_takes_the_fleet_over(
     vps.run("rm -r /var/lib/kaitu-operator")
 
 
-def test_the_operator_is_upgraded_and_taken_back(bare: ControlPlane, tmp_path: Path) -> None:
+def installed(bare: ControlPlane, tmp_path: Path) -> Desk:
+    """A desk with the chart in its cluster, which a page before this one may have installed."""
     desk = Desk.furnish(tmp_path / "desk", bare.kubeconfig)
-    desk.run(  # the page before this one may have installed it
+    desk.run(
         "helm upgrade --install kaitu-operator charts/kaitu-operator"
         " -n kaitu-system --create-namespace"
     )
+    return desk
+
+
+def test_the_fleet_is_divided_among_several_pods(bare: ControlPlane, tmp_path: Path) -> None:
+    installed(bare, tmp_path).follow("how-to/scale.md", {})
+
+    which = ("--namespace", "kaitu-system", "get", "deployment", "kaitu-operator", "-o", "json")
+    spec = json.loads(bare.kubectl(*which))["spec"]
+    assert spec["replicas"] == 3
+    assert "--shards=3" in spec["template"]["spec"]["containers"][0]["args"]
+
+
+def test_the_operator_is_upgraded_and_taken_back(bare: ControlPlane, tmp_path: Path) -> None:
+    desk = installed(bare, tmp_path)
 
     told = desk.follow("how-to/upgrade.md", {})
 
