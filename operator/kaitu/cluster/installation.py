@@ -3,7 +3,8 @@
 import logging
 from typing import Final
 
-from kaitu.cluster.api import Api, ApiError, Body, Conflict, Missing
+from kaitu.cluster.api import Api, ApiError, Body, Conflict
+from kaitu.cluster.configmap import found_or_made
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,6 @@ class Installation:
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
-        self._namespace = namespace
         self._all = f"/api/v1/namespaces/{namespace}/configmaps"
 
     async def id(self) -> str:
@@ -41,18 +41,7 @@ class Installation:
         raise Conflict(409, f"ConfigMap {NAME} changed {ATTEMPTS} times while it was being raised")
 
     async def _found(self) -> Body:
-        try:
-            return await self._api.get(f"{self._all}/{NAME}")
-        except Missing:
-            return await self._made()
-
-    async def _made(self) -> Body:
-        metadata = {"name": NAME, "namespace": self._namespace}
-        new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {FENCE: "0"}}
-        try:
-            return await self._api.create(self._all, new)
-        except Conflict:  # another process made it just now
-            return await self._api.get(f"{self._all}/{NAME}")
+        return await found_or_made(self._api, self._all, NAME, {FENCE: "0"})
 
 
 def _counter(body: Body) -> int:

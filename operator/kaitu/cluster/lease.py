@@ -48,6 +48,7 @@ class Leader:
         self._clock = clock
         self._name = {"name": name, "namespace": namespace}
         self._all = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._one = f"{self._all}/{name}"
         self._held: Lease | None = None
         self._sent: float | None = None
         self._seen: Seen | None = None
@@ -146,9 +147,7 @@ class Leader:
 
     async def _get(self) -> Lease | None:
         try:
-            return await self._api.urgent(
-                "GET", f"{self._all}/{self._name['name']}", seconds=PATIENCE
-            )
+            return await self._api.urgent("GET", self._one, seconds=PATIENCE)
         except Missing:
             return None
 
@@ -156,9 +155,7 @@ class Leader:
         return await self._api.urgent("POST", self._all, lease, seconds=PATIENCE)
 
     async def _put(self, lease: Lease) -> Lease:
-        return await self._api.urgent(
-            "PUT", f"{self._all}/{self._name['name']}", lease, seconds=PATIENCE
-        )
+        return await self._api.urgent("PUT", self._one, lease, seconds=PATIENCE)
 
 
 def _stamp() -> str:

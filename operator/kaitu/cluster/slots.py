@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from kaitu.cluster.api import Api, Body, Conflict, Missing
+from kaitu.cluster.api import Api, Body, Conflict
+from kaitu.cluster.configmap import found_or_made
 
 NAME: Final = "kaitu-slots"
 ATTEMPTS: Final = 10
@@ -24,7 +25,6 @@ class SharedSlots:
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
-        self._namespace = namespace
         self._all = f"/api/v1/namespaces/{namespace}/configmaps"
         self._turn = asyncio.Lock()
 
@@ -52,18 +52,7 @@ class SharedSlots:
         raise Conflict(409, f"ConfigMap {NAME} changed {ATTEMPTS} times while it was written")
 
     async def _found(self) -> Body:
-        try:
-            return await self._api.get(f"{self._all}/{NAME}")
-        except Missing:
-            return await self._made()
-
-    async def _made(self) -> Body:
-        metadata = {"name": NAME, "namespace": self._namespace}
-        new = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-        try:
-            return await self._api.create(self._all, new)
-        except Conflict:  # another process made it just now
-            return await self._api.get(f"{self._all}/{NAME}")
+        return await found_or_made(self._api, self._all, NAME, {})
 
 
 def _holders(body: Body) -> dict[int, frozenset[Node]]:
